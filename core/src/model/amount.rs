@@ -1,0 +1,192 @@
+//! [`Amount`]: an exact decimal in major units, zero or more; never a binary float, never rounded.
+
+use std::{fmt, str::FromStr};
+
+use rust_decimal::Decimal;
+use serde::{Serialize, Serializer};
+
+use crate::error::{Error, Reason, Result};
+
+/// An exact amount in major units: at most 28 significant digits, at most 8 of them after the point.
+///
+/// As JSON it is a number while it has at most 15 significant digits (a double carries those), else a string.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Amount(Decimal);
+
+impl Amount {
+    /// The most decimal places.
+    pub const MAX_SCALE: u32 = 8;
+    /// The most significant digits.
+    pub const MAX_DIGITS: usize = 28;
+    /// The most significant digits that are written as a JSON number.
+    const MAX_JSON_NUMBER_DIGITS: u32 = 15;
+
+    /// The value.
+    #[must_use]
+    pub fn as_decimal(&self) -> Decimal {
+        self.0
+    }
+
+    /// Reads the text of a JSON number, which may have an exponent.
+    ///
+    /// # Errors
+    /// `Validation`: `not_a_decimal`, `negative_amount`, `too_precise`, `out_of_range`.
+    pub fn from_json_number(text: &str) -> Result<Self> {
+        match text.split_once(['e', 'E']) {
+            Some((number, exponent)) => {
+                let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+                if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return Err(not_a_decimal());
+                }
+                // An exponent of many digits is far outside every bound below; its sign is all that matters then.
+                let far = if exponent.starts_with('-') { -100_000 } else { 100_000 };
+                Self::read(number, exponent.parse().map_or(far, |exponent: i64| exponent.clamp(-100_000, 100_000)))
+            }
+            None => Self::read(text, 0),
+        }
+    }
+
+    fn read(text: &str, exponent: i64) -> Result<Self> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let (negative, whole) = whole.strip_prefix('-').map_or((false, whole), |rest| (true, rest));
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_number(whole) || !is_number(fraction) {
+            return Err(not_a_decimal());
+        }
+        if negative {
+            return Err(Error::new(Reason::NegativeAmount, "must not be negative"));
+        }
+        // Digits without zeros at either end, and the power of ten of the last of them.
+        let all = format!("{whole}{fraction}");
+        let digits = all.trim_end_matches('0');
+        let trailing = all.len().saturating_sub(digits.len());
+        let digits = digits.trim_start_matches('0');
+        if digits.is_empty() {
+            return Ok(Self::default());
+        }
+        let length = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let power = exponent.saturating_sub(length(fraction.len())).saturating_add(length(trailing));
+        if digits.len() > Self::MAX_DIGITS || power < -i64::from(Self::MAX_SCALE) {
+            return Err(Error::new(
+                Reason::TooPrecise,
+                "must have at most 28 significant digits and 8 decimal places; it is never rounded",
+            ));
+        }
+        if length(digits.len()).saturating_add(power) > length(Self::MAX_DIGITS) {
+            return Err(Error::new(Reason::OutOfRange, "must be less than 10 to the power of 28"));
+        }
+        let plain = if power >= 0 {
+            format!("{digits}{}", "0".repeat(usize::try_from(power).unwrap_or_default()))
+        } else {
+            let scale = usize::try_from(power.unsigned_abs()).unwrap_or_default();
+            let padded = format!("{digits:0>width$}", width = scale.saturating_add(1));
+            let (whole, fraction) = padded.split_at_checked(padded.len().saturating_sub(scale)).unwrap_or((&padded, "0"));
+            format!("{whole}.{fraction}")
+        };
+        Decimal::from_str_exact(&plain).map(Self).map_err(|error| not_a_decimal().because(error))
+    }
+
+    fn significant_digits(&self) -> u32 {
+        self.0.normalize().mantissa().unsigned_abs().checked_ilog10().map_or(1, |log| log.saturating_add(1))
+    }
+}
+
+impl FromStr for Amount {
+    type Err = Error;
+
+    /// Reads plain decimal text (`1250.00`): ASCII digits, at most one point, no sign, no exponent, no separators.
+    fn from_str(text: &str) -> Result<Self> {
+        // Zeros carry no information: a text much longer than every amount is refused before it is copied.
+        if text.len() > 128 {
+            return Err(Error::new(Reason::TooPrecise, "must have at most 128 characters"));
+        }
+        Self::read(text, 0)
+    }
+}
+
+impl TryFrom<Decimal> for Amount {
+    type Error = Error;
+
+    fn try_from(value: Decimal) -> Result<Self> {
+        Self::read(&value.to_string(), 0)
+    }
+}
+
+impl From<u64> for Amount {
+    fn from(value: u64) -> Self {
+        Self(Decimal::from(value))
+    }
+}
+
+impl fmt::Display for Amount {
+    /// Plain decimal text without trailing zeros.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0.normalize().to_string())
+    }
+}
+
+impl fmt::Debug for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.significant_digits() > Self::MAX_JSON_NUMBER_DIGITS {
+            return serializer.collect_str(self);
+        }
+        let plain = self.0.normalize();
+        if let Ok(integer) = u64::try_from(plain).map_err(|_| ()).and_then(|n| if plain.scale() == 0 { Ok(n) } else { Err(()) }) {
+            return serializer.serialize_u64(integer);
+        }
+        match plain.to_string().parse::<f64>() {
+            Ok(number) => serializer.serialize_f64(number),
+            Err(_) => serializer.collect_str(self),
+        }
+    }
+}
+
+fn not_a_decimal() -> Error {
+    Error::new(Reason::NotADecimal, "must be a decimal number like 1250.00")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_a_number_up_to_15_digits_and_a_string_beyond() {
+        let json = |text: &str| serde_json::to_string(&text.parse::<Amount>().unwrap()).unwrap();
+        assert_eq!(json("5000"), "5000");
+        assert_eq!(json("100.50"), "100.5");
+        assert_eq!(json("1234567890123.45"), "1234567890123.45");
+        assert_eq!(json("12345678901234.56"), "\"12345678901234.56\"");
+        assert_eq!(json("1000000000000000000"), "1000000000000000000");
+        assert_eq!(json("0"), "0");
+        assert_eq!(json("0.00000001").parse::<f64>().unwrap(), 1e-8);
+    }
+
+    #[test]
+    fn what_json_writes_it_reads_back() {
+        for text in ["0", "0.00000001", "99999999999999.9", "100000000000000", "10000000000000000000000", "0.1"] {
+            let amount: Amount = text.parse().unwrap();
+            let json = serde_json::to_string(&amount).unwrap();
+            let read = match json.strip_prefix('"') {
+                Some(quoted) => quoted.trim_end_matches('"').parse().unwrap(),
+                None => Amount::from_json_number(&json).unwrap(),
+            };
+            assert_eq!(read, amount, "{json}");
+        }
+    }
+
+    #[test]
+    fn exponents_beyond_all_bounds_are_refused_quickly() {
+        for text in ["1e40", "1e99999999999999999999", "1e-9", "1e-99999999999999999999", "9e28"] {
+            Amount::from_json_number(text).unwrap_err();
+        }
+        assert_eq!(Amount::from_json_number("0e99").unwrap(), Amount::default());
+        assert_eq!(Amount::from_json_number("-1e2").unwrap_err().reason(), Reason::NegativeAmount);
+        assert_eq!("NaN".parse::<Amount>().unwrap_err().reason(), Reason::NotADecimal);
+    }
+}

@@ -1,0 +1,284 @@
+//! [`Reply`]: a result that is already here or on its way.
+//!
+//! One set of store traits serves callers that block and callers that await. A plain synchronous store answers
+//! `Reply::from(result)`, which allocates nothing; a store with threads or a runtime of its own makes a pair with
+//! [`Reply::pending`], keeps the [`Completer`], and fulfils it when the answer is there.
+//!
+//! ```
+//! use doorward::Reply;
+//!
+//! let (reply, completer) = Reply::pending();
+//! std::thread::spawn(move || completer.complete(Ok(42)));
+//! assert_eq!(reply.wait()?, 42);
+//! # Ok::<(), doorward::Error>(())
+//! ```
+
+use std::{
+    cell::Cell,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::error::{Error, Reason, Result};
+
+/// A `Result<T>` that is ready, or will be: [`wait`](Reply::wait) for it on any thread, or `.await` it on any executor.
+///
+/// Dropping a reply cancels nothing: what the store was asked to do is done or fails as a whole.
+#[must_use = "a reply does nothing for its caller until it is waited for or awaited"]
+pub struct Reply<T>(State<T>);
+
+enum State<T> {
+    Ready(Result<T>),
+    Pending(Box<dyn Pending<T>>),
+    /// The answer was taken; only a future that is polled again after it was ready meets this.
+    Taken,
+}
+
+/// Something that will have an answer: the slot of a completer, or a step that follows another reply.
+trait Pending<T>: Send {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<T>>;
+    fn wait(self: Box<Self>) -> Result<T>;
+}
+
+impl<T: Send + 'static> Reply<T> {
+    /// A reply that is on its way, and the completer that fulfils it.
+    pub fn pending() -> (Self, Completer<T>) {
+        let slot = Arc::new(Slot { state: Mutex::new(SlotState { answer: None, waker: None }), filled: Condvar::new() });
+        (Self(State::Pending(Box::new(Arc::clone(&slot)))), Completer { slot: Some(slot) })
+    }
+
+    /// Blocks the calling thread until the answer is there. Works on any thread, a worker of an async runtime included.
+    ///
+    /// # Errors
+    /// What the store answered; `Internal` when called on one of doorward's own threads, which would wait for itself.
+    #[inline]
+    pub fn wait(self) -> Result<T> {
+        match self.0 {
+            State::Ready(answer) => answer,
+            State::Pending(pending) => {
+                refuse_on_own_thread()?;
+                pending.wait()
+            }
+            State::Taken => Err(taken()),
+        }
+    }
+
+    /// Applies `step` to the answer: at once if it is here, else when it has come.
+    #[inline]
+    pub fn then<U: Send + 'static>(self, step: impl FnOnce(Result<T>) -> Result<U> + Send + 'static) -> Reply<U> {
+        match self.0 {
+            State::Ready(answer) => Reply(State::Ready(step(answer))),
+            State::Pending(first) => {
+                Reply(State::Pending(Box::new(Then { first, step: Some(|answer| Reply::from(step(answer))), second: None })))
+            }
+            State::Taken => Reply::from(step(Err(taken()))),
+        }
+    }
+
+    /// Applies `step` to a successful answer.
+    #[inline]
+    pub fn map<U: Send + 'static>(self, step: impl FnOnce(T) -> Result<U> + Send + 'static) -> Reply<U> {
+        self.then(|answer| answer.and_then(step))
+    }
+
+    /// Goes on with another reply once this one is here.
+    #[inline]
+    pub fn and_then<U: Send + 'static>(self, step: impl FnOnce(Result<T>) -> Reply<U> + Send + 'static) -> Reply<U> {
+        match self.0 {
+            State::Ready(answer) => step(answer),
+            State::Pending(first) => Reply(State::Pending(Box::new(Then { first, step: Some(step), second: None }))),
+            State::Taken => step(Err(taken())),
+        }
+    }
+
+    /// Whether the answer is here, so that [`wait`](Self::wait) returns at once.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !matches!(self.0, State::Pending(_))
+    }
+}
+
+impl<T> From<Result<T>> for Reply<T> {
+    #[inline]
+    fn from(answer: Result<T>) -> Self {
+        Self(State::Ready(answer))
+    }
+}
+
+impl<T> From<Error> for Reply<T> {
+    fn from(error: Error) -> Self {
+        Self(State::Ready(Err(error)))
+    }
+}
+
+// A reply owns its answer and hands it out whole; nothing in it is ever pinned.
+impl<T> Unpin for Reply<T> {}
+
+impl<T> Future for Reply<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match std::mem::replace(&mut self.0, State::Taken) {
+            State::Ready(answer) => Poll::Ready(answer),
+            State::Pending(mut pending) => {
+                let polled = pending.poll(context);
+                if polled.is_pending() {
+                    self.0 = State::Pending(pending);
+                }
+                polled
+            }
+            State::Taken => Poll::Ready(Err(taken())),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Reply<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The answer may hold a record that is nobody's business in a log.
+        f.write_str(match self.0 {
+            State::Ready(_) => "Reply(ready)",
+            State::Pending(_) => "Reply(pending)",
+            State::Taken => "Reply(taken)",
+        })
+    }
+}
+
+/// The other end of a pending [`Reply`]: fulfils it, once. Dropped unfulfilled, it answers `Internal`.
+pub struct Completer<T> {
+    slot: Option<Arc<Slot<T>>>,
+}
+
+impl<T> Completer<T> {
+    /// Gives the answer to whoever waits, now or later.
+    pub fn complete(mut self, answer: Result<T>) {
+        if let Some(slot) = self.slot.take() {
+            slot.fill(answer);
+        }
+    }
+}
+
+impl<T> Drop for Completer<T> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            slot.fill(Err(Error::new(Reason::Abandoned, "the operation was dropped before it was answered")));
+        }
+    }
+}
+
+impl<T> fmt::Debug for Completer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Completer")
+    }
+}
+
+struct Slot<T> {
+    state: Mutex<SlotState<T>>,
+    filled: Condvar,
+}
+
+struct SlotState<T> {
+    answer: Option<Result<T>>,
+    waker: Option<Waker>,
+}
+
+impl<T> Slot<T> {
+    fn fill(&self, answer: Result<T>) {
+        let waker = {
+            let mut state = self.state.lock();
+            state.answer = Some(answer);
+            state.waker.take()
+        };
+        self.filled.notify_all();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<T: Send> Pending<T> for Arc<Slot<T>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<T>> {
+        let mut state = self.state.lock();
+        if let Some(answer) = state.answer.take() {
+            return Poll::Ready(answer);
+        }
+        match &mut state.waker {
+            Some(waker) => waker.clone_from(context.waker()),
+            none => *none = Some(context.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    fn wait(self: Box<Self>) -> Result<T> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(answer) = state.answer.take() {
+                return answer;
+            }
+            self.filled.wait(&mut state);
+        }
+    }
+}
+
+/// A step that runs when the first reply is here, and the reply that it leads to.
+struct Then<T, U, F> {
+    first: Box<dyn Pending<T>>,
+    step: Option<F>,
+    second: Option<Reply<U>>,
+}
+
+impl<T, U, F> Pending<U> for Then<T, U, F>
+where
+    T: Send + 'static,
+    U: Send + 'static,
+    F: FnOnce(Result<T>) -> Reply<U> + Send + 'static,
+{
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<U>> {
+        if let Some(step) = self.step.take() {
+            match self.first.poll(context) {
+                Poll::Ready(answer) => self.second = Some(step(answer)),
+                Poll::Pending => {
+                    self.step = Some(step);
+                    return Poll::Pending;
+                }
+            }
+        }
+        match &mut self.second {
+            Some(second) => Pin::new(second).poll(context),
+            None => Poll::Ready(Err(taken())),
+        }
+    }
+
+    fn wait(self: Box<Self>) -> Result<U> {
+        match (self.step, self.second) {
+            (Some(step), _) => step(self.first.wait()).wait(),
+            (None, Some(second)) => second.wait(),
+            (None, None) => Err(taken()),
+        }
+    }
+}
+
+thread_local! {
+    static OWN_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Marks the calling thread as one that answers replies, on which waiting for one would never end.
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "only stores with threads of their own have such threads"))]
+pub(crate) fn mark_own_thread() {
+    OWN_THREAD.set(true);
+}
+
+fn refuse_on_own_thread() -> Result<()> {
+    if OWN_THREAD.get() {
+        return Err(Error::new(Reason::WouldDeadlock, "a blocking call on doorward's own thread would wait for itself"));
+    }
+    Ok(())
+}
+
+fn taken() -> Error {
+    Error::new(Reason::Bug, "the answer of this reply was taken already")
+}
