@@ -19,7 +19,7 @@ impl Amount {
     /// The most significant digits.
     pub const MAX_DIGITS: usize = 28;
     /// The most significant digits that are written as a JSON number.
-    const MAX_JSON_NUMBER_DIGITS: u32 = 15;
+    const MAX_JSON_NUMBER_DIGITS: usize = 15;
 
     /// The value.
     #[must_use]
@@ -86,8 +86,8 @@ impl Amount {
         Decimal::from_str_exact(&plain).map(Self).map_err(|error| not_a_decimal().because(error))
     }
 
-    fn significant_digits(&self) -> u32 {
-        self.0.normalize().mantissa().unsigned_abs().checked_ilog10().map_or(1, |log| log.saturating_add(1))
+    fn significant_digits(&self) -> usize {
+        self.0.normalize().mantissa().to_string().trim_end_matches('0').len()
     }
 }
 
