@@ -18,6 +18,11 @@
 //! 7. Revoked and expired keys are found like others. The door judges.
 
 pub mod memory;
+pub mod off_thread;
+#[cfg(feature = "sqlite")]
+mod sql;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,0 +1,60 @@
+//! The table `institutions`.
+
+use super::{
+    listing::{Listing, after_created},
+    value::{Row, SqlValue, damaged, json_text},
+};
+use crate::{
+    error::Result,
+    model::{
+        id::InstitutionId,
+        institution::{Institution, InstitutionQuery},
+    },
+};
+
+const SELECT: &str = "SELECT id, name, regions, created_at, updated_at FROM institutions";
+
+pub(crate) const FIND: &str = "SELECT id, name, regions, created_at, updated_at FROM institutions WHERE id = $1";
+pub(crate) const EXISTS: &str = "SELECT 1 FROM institutions WHERE id = $1";
+/// Changes no row if the id is taken.
+pub(crate) const INSERT: &str = "INSERT INTO institutions (id, name, regions, created_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING";
+pub(crate) const UPDATE: &str = "UPDATE institutions SET name = $1, regions = $2, updated_at = $3 WHERE id = $4";
+
+/// The values of [`INSERT`].
+pub(crate) fn inserted(institution: &Institution) -> [SqlValue; 5] {
+    [
+        (&institution.id).into(),
+        institution.name.as_str().into(),
+        SqlValue::Json(Some(json_text(&institution.regions))),
+        institution.created_at.into(),
+        institution.updated_at.into(),
+    ]
+}
+
+/// The values of [`UPDATE`].
+pub(crate) fn updated(institution: &Institution) -> [SqlValue; 4] {
+    [
+        institution.name.as_str().into(),
+        SqlValue::Json(Some(json_text(&institution.regions))),
+        institution.updated_at.into(),
+        (&institution.id).into(),
+    ]
+}
+
+/// Reads a row of [`FIND`] or [`list`].
+pub(crate) fn read(row: &dyn Row) -> Result<Institution> {
+    let regions = row.json(2)?.unwrap_or_else(|| "[]".into());
+    Ok(Institution {
+        id: InstitutionId::from_stored(row.required_text(0)?),
+        name: row.required_text(1)?.to_owned(),
+        regions: serde_json::from_str(&regions).map_err(|error| damaged("its regions are no list of codes").because(error))?,
+        created_at: row.required_time(3)?,
+        updated_at: row.required_time(4)?,
+    })
+}
+
+/// The statement of a page.
+pub(crate) fn list(query: &InstitutionQuery) -> (String, Vec<SqlValue>) {
+    Listing::of(SELECT).page(&query.page, ["created_at", "id"], after_created(&query.page))
+}

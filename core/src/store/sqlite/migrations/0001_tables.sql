@@ -1,0 +1,113 @@
+-- The first tables. Dates are milliseconds since 1970, documents JSON text. The primary key of a table WITHOUT ROWID is
+-- the way of its hottest lookup: one search in one tree.
+
+CREATE TABLE institutions (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    regions TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX institutions_created ON institutions (created_at, id);
+
+CREATE TABLE api_keys (
+    key_hash TEXT NOT NULL PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    institution_id TEXT NOT NULL REFERENCES institutions (id),
+    role TEXT NOT NULL,
+    revoked_at INTEGER,
+    disabled_at INTEGER,
+    expires_at INTEGER,
+    allowed_addresses TEXT,
+    created_at INTEGER NOT NULL,
+    version INTEGER NOT NULL DEFAULT 1,
+    hint TEXT,
+    label TEXT NOT NULL,
+    rotated_from TEXT,
+    rotated_to TEXT,
+    metadata TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX api_keys_listed ON api_keys (institution_id, created_at, id);
+
+-- Apart from api_keys, so that noting a use is no change to a key.
+CREATE TABLE key_usage (
+    api_key_id TEXT NOT NULL PRIMARY KEY REFERENCES api_keys (id) ON DELETE CASCADE,
+    last_used_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE institution_policies (
+    id TEXT NOT NULL UNIQUE,
+    institution_id TEXT NOT NULL REFERENCES institutions (id),
+    region TEXT NOT NULL,
+    version INTEGER NOT NULL DEFAULT 1,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    config TEXT NOT NULL,
+    PRIMARY KEY (institution_id, region)
+) STRICT, WITHOUT ROWID;
+
+-- Deleted policies too, so that no version number ever means two configs.
+CREATE TABLE policy_history (
+    institution_id TEXT NOT NULL,
+    region TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    policy_id TEXT NOT NULL,
+    action TEXT NOT NULL,
+    config TEXT,
+    changed_by TEXT NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (institution_id, region, version)
+) STRICT, WITHOUT ROWID;
+
+-- AUTOINCREMENT: a number is never given twice, not even after the last events were deleted.
+CREATE TABLE audit_events (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    occurred_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    api_key_id TEXT,
+    institution_id TEXT,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    action TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    resource_type TEXT,
+    resource_id TEXT,
+    payload TEXT,
+    actor TEXT,
+    request_id TEXT,
+    status_code INTEGER,
+    client_address TEXT,
+    error TEXT
+) STRICT;
+CREATE INDEX audit_events_institution ON audit_events (institution_id, sequence);
+CREATE INDEX audit_events_actor ON audit_events (actor, sequence);
+CREATE INDEX audit_events_action ON audit_events (action, sequence);
+CREATE INDEX audit_events_time ON audit_events (occurred_at);
+
+CREATE TABLE generation (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    epoch TEXT NOT NULL,
+    number INTEGER NOT NULL
+) STRICT;
+INSERT INTO generation (one, epoch, number) VALUES (1, lower(hex(randomblob(16))), 0);
+
+-- A row without a generation is a change by other SQL that no process has numbered yet.
+CREATE TABLE change_feed (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    generation INTEGER,
+    entity TEXT NOT NULL,
+    entity_id TEXT,
+    institution_id TEXT,
+    region TEXT,
+    old_hash TEXT,
+    new_hash TEXT,
+    changed_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX change_feed_generation ON change_feed (generation);
+
+CREATE TABLE cache_leases (
+    node TEXT NOT NULL PRIMARY KEY,
+    renewal INTEGER NOT NULL,
+    acked_generation INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,240 @@
+//! The one writer of a store: a thread, started by the first change, that gathers changes into commits.
+//!
+//! What a durable commit costs is the disk's answer. While it waits for that, further changes queue up; the next commit
+//! takes them all. Each change runs in a savepoint of its own, so that one that fails takes no other with it, and none is
+//! answered before the commit that holds it is on the disk. The queue is bounded: a caller waits for room in it.
+
+use std::{
+    collections::VecDeque,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+    time::Instant,
+};
+
+use parking_lot::{Condvar, Mutex};
+use rusqlite::Connection;
+
+use super::{
+    connections::Connections,
+    errors::{self, again},
+    statement::execute,
+};
+use crate::{
+    error::{Error, Reason, Result},
+    reply::{self, Completer, Reply},
+};
+
+/// How many changes one commit takes at most: what bounds the wait of the first of them.
+const GATHERED: usize = 256;
+/// How many changes wait at most; whoever brings another one waits with it.
+const QUEUED: usize = 4096;
+
+pub(super) struct Writer {
+    connections: Arc<Connections>,
+    queue: Mutex<Queue>,
+    /// Something was queued, or the writer is to end.
+    work: Condvar,
+    /// There is room in the queue.
+    room: Condvar,
+    /// The thread has ended.
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    changes: VecDeque<Box<dyn Change>>,
+    running: bool,
+    closing: bool,
+}
+
+impl Writer {
+    pub(super) fn new(connections: Arc<Connections>) -> Arc<Self> {
+        let (queue, work, room, ended) = Default::default();
+        Arc::new(Self { connections, queue, work, room, ended })
+    }
+
+    /// Queues a change. Its reply comes once it is durable, or has failed and left nothing behind.
+    pub(super) fn submit<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Reply<T> {
+        if let Err(error) = self.connections.check_open() {
+            return error.into();
+        }
+        let timeout = self.connections.place.options.busy_timeout;
+        let Some(deadline) = Instant::now().checked_add(timeout) else {
+            return Error::new(Reason::OutOfRange, "is too long").field("busy_timeout").into();
+        };
+        let (reply, completer) = Reply::pending();
+        let mut queue = self.queue.lock();
+        while queue.changes.len() >= QUEUED && !queue.closing {
+            if self.room.wait_until(&mut queue, deadline).timed_out() {
+                return Error::new(Reason::Busy, "too many changes are waiting to be written").into();
+            }
+        }
+        if queue.closing {
+            return errors::closed().into();
+        }
+        if !queue.running {
+            if let Err(error) = self.start() {
+                return error.into();
+            }
+            queue.running = true;
+        }
+        queue.changes.push_back(Box::new(Task { work: Some(work), answer: None, completer, deadline }));
+        drop(queue);
+        self.work.notify_one();
+        reply
+    }
+
+    fn start(self: &Arc<Self>) -> Result<()> {
+        let writer = Arc::clone(self);
+        let started = thread::Builder::new().name("doorward-sqlite".to_owned()).spawn(move || {
+            reply::mark_own_thread();
+            let running = Running(&writer);
+            while let Some(changes) = writer.next() {
+                writer.commit(changes);
+            }
+            writer.connections.close_writer();
+            drop(running);
+        });
+        started.map(drop).map_err(|error| Error::new(Reason::StoreUnavailable, "no thread could be started").because(error))
+    }
+
+    /// The next changes to commit together; `None` when the writer is to end and nothing is left to do.
+    fn next(&self) -> Option<Vec<Box<dyn Change>>> {
+        let mut queue = self.queue.lock();
+        while queue.changes.is_empty() {
+            if queue.closing {
+                return None;
+            }
+            self.work.wait(&mut queue);
+        }
+        let count = queue.changes.len().min(GATHERED);
+        let changes = queue.changes.drain(..count).collect();
+        self.room.notify_all();
+        Some(changes)
+    }
+
+    /// Takes the changes through one commit, or through several if one of them ends the transaction.
+    fn commit(&self, mut changes: Vec<Box<dyn Change>>) {
+        while !changes.is_empty() {
+            let mut run = 0;
+            let fate = self.connections.write(|connection| transact(connection, &mut changes, &mut run));
+            let rest = if run > 0 {
+                changes.split_off(run.min(changes.len()))
+            } else if matches!(&fate, Err(error) if error.reason() == Reason::Busy) {
+                // Not even begun: another process is writing. Each change waits for it until its own deadline.
+                let now = Instant::now();
+                let (late, early) = changes.into_iter().partition(|change| change.deadline() <= now);
+                changes = late;
+                early
+            } else {
+                Vec::new()
+            };
+            for change in mem::replace(&mut changes, rest) {
+                // To answer is to wake a task, which is code of the host's executor.
+                let _ = catch_unwind(AssertUnwindSafe(|| change.finish(&fate)));
+            }
+        }
+    }
+
+    /// Takes no more changes and ends once those are written that are queued.
+    pub(super) fn end(&self) {
+        self.queue.lock().closing = true;
+        self.work.notify_all();
+        self.room.notify_all();
+    }
+
+    /// Waits until the writer has ended; `false` if it has not in time.
+    pub(super) fn wait_for_end(&self, deadline: Option<Instant>) -> bool {
+        let mut queue = self.queue.lock();
+        while queue.running {
+            match deadline {
+                Some(deadline) if self.ended.wait_until(&mut queue, deadline).timed_out() => return !queue.running,
+                Some(_) => {}
+                None => self.ended.wait(&mut queue),
+            }
+        }
+        true
+    }
+}
+
+/// Notes that the thread has ended, however it did: the next change starts another one.
+struct Running<'a>(&'a Writer);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.queue.lock().running = false;
+        self.0.ended.notify_all();
+    }
+}
+
+/// Runs changes in one transaction and commits it. `run` says how many were begun: those share its fate.
+fn transact(connection: &Connection, changes: &mut [Box<dyn Change>], run: &mut usize) -> Result<()> {
+    execute(connection, "BEGIN IMMEDIATE", &[])?;
+    let committed = changes
+        .iter_mut()
+        .try_for_each(|change| {
+            *run = run.saturating_add(1);
+            execute(connection, "SAVEPOINT change", &[])?;
+            if let Err(error) = change.run(connection) {
+                // A full disk and the like end the whole transaction.
+                if connection.is_autocommit() {
+                    return Err(error);
+                }
+                execute(connection, "ROLLBACK TO change", &[])?;
+            }
+            execute(connection, "RELEASE change", &[]).map(|_| ())
+        })
+        .and_then(|()| execute(connection, "COMMIT", &[]).map(|_| ()));
+    if committed.is_err() && !connection.is_autocommit() {
+        execute(connection, "ROLLBACK", &[])?;
+    }
+    committed
+}
+
+/// A change in the queue.
+trait Change: Send {
+    /// Makes the change and keeps its answer. An error is given besides, since it may be that of others as well.
+    fn run(&mut self, connection: &Connection) -> Result<()>;
+
+    /// Until when it waits for another writer.
+    fn deadline(&self) -> Instant;
+
+    /// Gives the answer, or the error of the commit if there was one.
+    fn finish(self: Box<Self>, fate: &Result<()>);
+}
+
+struct Task<T, F> {
+    work: Option<F>,
+    answer: Option<Result<T>>,
+    completer: Completer<T>,
+    deadline: Instant,
+}
+
+impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Change for Task<T, F> {
+    fn run(&mut self, connection: &Connection) -> Result<()> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        let answer = catch_unwind(AssertUnwindSafe(|| work(connection))).unwrap_or_else(|_| Err(errors::panicked()));
+        let copy = answer.as_ref().map(|_| ()).map_err(again);
+        self.answer = Some(answer);
+        copy
+    }
+
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn finish(self: Box<Self>, fate: &Result<()>) {
+        let answer = match (self.answer, fate) {
+            (Some(Err(own)), _) => Err(own),
+            (_, Err(error)) => Err(again(error)),
+            (Some(answer), Ok(())) => answer,
+            (None, Ok(())) => Err(Error::new(Reason::Bug, "a change was committed without being run")),
+        };
+        self.completer.complete(answer);
+    }
+}
