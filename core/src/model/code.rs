@@ -84,17 +84,37 @@ impl Region {
 }
 
 /// The regions and currencies that are known: the built-in ones and those that the host configured.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Vocabulary {
     regions: Vec<Region>,
     currencies: Vec<Currency>,
+    /// One bit for each code of three letters: set for those of ISO 4217. Asked with every position.
+    iso: Box<[u64]>,
+}
+
+impl Default for Vocabulary {
+    fn default() -> Self {
+        Self::new(Vec::new(), Vec::new())
+    }
+}
+
+impl fmt::Debug for Vocabulary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vocabulary").field("regions", &self.regions).field("currencies", &self.currencies).finish_non_exhaustive()
+    }
 }
 
 impl Vocabulary {
     /// The built-in regions and ISO 4217, and these further ones.
     #[must_use]
     pub fn new(regions: Vec<Region>, currencies: Vec<Currency>) -> Self {
-        Self { regions, currencies }
+        let letters = || b'A'..=b'Z';
+        let codes = letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
+        let known =
+            codes.map(|code| std::str::from_utf8(&code).is_ok_and(|code| iso_currency::Currency::from_code(code).is_some()));
+        let known: Vec<bool> = known.collect();
+        let word = |bits: &[bool]| bits.iter().rev().fold(0, |word, bit| (word << 1) | u64::from(*bit));
+        Self { regions, currencies, iso: known.chunks(64).map(word).collect() }
     }
 
     /// Whether the region is known.
@@ -108,7 +128,17 @@ impl Vocabulary {
     #[must_use]
     #[inline]
     pub fn knows_currency(&self, currency: Currency) -> bool {
-        iso_currency::Currency::from_code(currency.as_str()).is_some() || self.currencies.contains(&currency)
+        self.is_iso(currency) || self.currencies.contains(&currency)
+    }
+
+    #[inline]
+    fn is_iso(&self, currency: Currency) -> bool {
+        let [letters @ .., 0, 0, 0, 0, 0] = currency.0 else { return false };
+        let index = letters.iter().try_fold(0_usize, |index, letter| {
+            let letter = letter.wrapping_sub(b'A');
+            (letter < 26).then(|| index.wrapping_mul(26).wrapping_add(usize::from(letter)))
+        });
+        index.is_some_and(|index| self.iso.get(index / 64).is_some_and(|word| (word >> (index % 64)) & 1 == 1))
     }
 
     /// # Errors
@@ -156,6 +186,20 @@ mod tests {
         let coin: Currency = "USDT".parse().unwrap();
         assert_eq!(plain.check_currency(coin).unwrap_err().reason(), Reason::UnknownCurrency);
         Vocabulary::new(vec![], vec![coin]).check_currency(coin).unwrap();
+    }
+
+    #[test]
+    fn every_iso_code_is_known_and_nothing_else_of_three_letters() {
+        let plain = Vocabulary::default();
+        let letters = || 'A'..='Z';
+        let mut known = 0;
+        for (a, b, c) in letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| (a, b, c)))) {
+            let code = format!("{a}{b}{c}");
+            let expected = iso_currency::Currency::from_code(&code).is_some();
+            assert_eq!(plain.knows_currency(code.parse().unwrap()), expected, "{code}");
+            known += usize::from(expected);
+        }
+        assert!(known > 150, "{known}");
     }
 
     #[test]

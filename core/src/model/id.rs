@@ -80,19 +80,6 @@ macro_rules! ids {
             pub fn with_str<R>(&self, read: impl FnOnce(&str) -> R) -> R {
                 read(self.0.as_str($prefix, &mut [0; 48]))
             }
-
-            #[cfg_attr(not(test), expect(dead_code, reason = "used by stores that pack ids; not by each id type"))]
-            pub(crate) fn from_uuid_bytes(bytes: [u8; 16]) -> Self {
-                Self(Repr::Uuid(Uuid::from_bytes(bytes)))
-            }
-
-            #[cfg_attr(not(test), expect(dead_code, reason = "used by stores that pack ids; not by each id type"))]
-            pub(crate) fn uuid_bytes(&self) -> Option<[u8; 16]> {
-                match &self.0 {
-                    Repr::Uuid(uuid) => Some(*uuid.as_bytes()),
-                    Repr::Text(_) => None,
-                }
-            }
         }
 
         impl FromStr for $name {
@@ -168,6 +155,23 @@ ids! {
     EventId, "evt_", "event_id";
 }
 
+impl ApiKeyId {
+    /// The id with this UUID.
+    #[inline]
+    pub(crate) fn from_uuid_bytes(bytes: [u8; 16]) -> Self {
+        Self(Repr::Uuid(Uuid::from_bytes(bytes)))
+    }
+
+    /// The UUID, unless the id is a text of another form.
+    #[inline]
+    pub(crate) fn uuid_bytes(&self) -> Option<[u8; 16]> {
+        match &self.0 {
+            Repr::Uuid(uuid) => Some(*uuid.as_bytes()),
+            Repr::Text(_) => None,
+        }
+    }
+}
+
 fn check(text: &str) -> Result<()> {
     const MOST: usize = 128;
     if text.is_empty() {
@@ -233,7 +237,7 @@ mod tests {
         for text in ["acme", "bank:eu-1.main", upper, "inst_0190a6b0"] {
             let id: InstitutionId = text.parse().unwrap();
             assert_eq!(id.to_string(), text);
-            assert_eq!(id.uuid_bytes(), None);
+            assert!(matches!(id.0, Repr::Text(_)));
         }
     }
 

@@ -120,6 +120,14 @@ pub struct Cursor {
     id: String,
 }
 
+impl Cursor {
+    /// The same place in a list that the id alone orders.
+    pub(crate) fn without_time(mut self) -> Self {
+        self.time = Timestamp::default();
+        self
+    }
+}
+
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = List::CODES.iter().find(|(list, _)| *list == self.list).map_or("", |(_, code)| code);

@@ -11,7 +11,7 @@ use super::{
     audit::Actor,
     code::{Currency, Region, Vocabulary},
     id::{InstitutionId, PolicyId},
-    json::{self, Node},
+    json::Node,
     page::PageRequest,
     time::Timestamp,
 };

@@ -3,7 +3,7 @@
 use crate::error::{Error, Reason, Result};
 
 /// The most characters that a name or label may have.
-pub const MAX_TEXT: usize = 255;
+const MAX_TEXT: usize = 255;
 
 /// Checks a name or label: 1 to 255 characters, none of them a control character.
 pub(crate) fn check_text(field: &'static str, text: &str) -> Result<()> {

@@ -92,14 +92,14 @@ pub trait ApiKeyStore: Send + Sync + 'static {
     /// Revokes every key of an institution that is not revoked yet, and says how many those were. The actor's own key too.
     fn revoke_all_keys(&self, institution_id: &InstitutionId, audit: AuditEntry) -> Reply<u64>;
 
-    /// Notes that a key was accepted, if the store does so by itself and at once, without a write per request. Where it
-    /// answers `false`, the door gathers uses and hands them to [`record_use`](Self::record_use).
-    fn note_use(&self, credential: &Credential, at: Timestamp) -> bool {
-        let _ = (credential, at);
+    /// Called when a key was accepted. A store that notes that by itself, at once and without a write per request, answers
+    /// `true`; for the others the door gathers uses and hands them to [`record_use`](Self::record_use).
+    fn note_use(&self, credential: &Credential) -> bool {
+        let _ = credential;
         false
     }
 
-    /// Writes when keys were last accepted. Never moves a date backwards, raises no generation, ignores unknown keys.
+    /// Writes when keys were last accepted, to within a second. Never moves a date backwards, raises no generation, ignores unknown keys.
     fn record_use(&self, uses: Vec<KeyUse>) -> Reply<()>;
 }
 
@@ -117,6 +117,18 @@ pub trait PolicyStore: Send + Sync + 'static {
 
     /// A page of the versions of a policy, deleted ones too.
     fn policy_history(&self, query: &PolicyHistoryQuery) -> Reply<Page<PolicyVersion>>;
+
+    /// Decides on one position. The way of every check: a store that can decide without building the whole policy should.
+    fn decide_one(
+        &self,
+        institution_id: &InstitutionId,
+        region: Region,
+        position: &Position,
+        default: DefaultDecision,
+    ) -> Reply<Decision> {
+        self.decide(institution_id, region, std::slice::from_ref(position), default)
+            .map(|mut decisions| decisions.pop().ok_or_else(|| Error::new(Reason::Bug, "the store answered without a decision")))
+    }
 
     /// Decides on positions, all on one view of the policy. `NotFound` / `institution_not_found`. A policy that cannot be
     /// read denies ([`Decision::by_unreadable`]).
@@ -187,8 +199,6 @@ pub struct Credential {
     pub expires_at: Option<Timestamp>,
     /// From where it may be used; `None` means from anywhere.
     pub allowed_addresses: Option<Arc<AddressList>>,
-    /// Where the store has it: for the store itself.
-    pub place: u64,
 }
 
 impl Credential {
@@ -203,7 +213,6 @@ impl Credential {
             standing: key.status(Timestamp::default()),
             expires_at: key.expires_at,
             allowed_addresses: Some(&key.allowed_addresses).filter(|list| !list.is_empty()).cloned().map(Arc::new),
-            place: 0,
         }
     }
 }

@@ -1,1 +1,200 @@
-//! x
+//! The memory store: concurrent, and as fast to look up as a hash table.
+//!
+//! Lookups read the key table and the tenants without a lock, an allocation or a reference count. Everything else is in
+//! the books, behind one lock that a change holds for as long as it takes.
+//!
+//! A forked child goes on with a copy of the records as they were when it was forked: the lock is held through the fork.
+
+mod audit_ring;
+mod books;
+mod institutions;
+mod key_table;
+mod keys;
+mod policies;
+mod record;
+mod tenants;
+
+use std::{
+    any::Any,
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+            fence,
+        },
+    },
+    time::Duration,
+};
+
+use self::{audit_ring::DEFAULT_CAPACITY, books::Books, key_table::KeyTable, tenants::Tenants};
+use super::{AuditStore, Backend, Credential, Generation, StoreStatus};
+use crate::{
+    error::{Error, Reason, Result},
+    fork,
+    model::{
+        audit::{AuditEntry, AuditEvent, AuditQuery},
+        code::Region,
+        decision::{Decision, DefaultDecision, Position},
+        id::EventId,
+        page::Page,
+    },
+    reply::Reply,
+    token::KeyHash,
+};
+
+/// Keeps records in memory, for as long as the process lives.
+pub struct MemoryStore {
+    keys: Arc<KeyTable>,
+    tenants: Arc<Tenants>,
+    locked: Arc<Locked>,
+    /// Odd while a change is under way; two equal even readings with a look in between mean one view.
+    changes: AtomicU64,
+    epoch: String,
+    closed: AtomicBool,
+}
+
+/// The books behind their lock. A lock of the standard library: parking_lot's keeps its waiting threads in a table of the
+/// whole process, which another thread may hold at the moment of a fork.
+struct Locked(RwLock<Books>);
+
+impl MemoryStore {
+    /// An empty store that keeps so many audit events; 10,000 by default.
+    #[must_use]
+    pub fn new(audit_capacity: Option<usize>) -> Self {
+        let (keys, writer) = KeyTable::new();
+        let tenants = Arc::new(Tenants::new());
+        let books = Books::new(Arc::clone(&tenants), (Arc::clone(&keys), writer), audit_capacity.unwrap_or(DEFAULT_CAPACITY));
+        let locked = Arc::new(Locked(RwLock::new(books)));
+        let quiesced: Weak<dyn fork::Quiesce> = Arc::downgrade(&(Arc::clone(&locked) as Arc<dyn fork::Quiesce>));
+        fork::quiesce(quiesced);
+        // Without randomness the epoch is the same for all; only stores that several processes share compare epochs.
+        let epoch = EventId::generate().map(|id| id.to_string()).unwrap_or_default();
+        Self { keys, tenants, locked, changes: AtomicU64::new(0), epoch, closed: AtomicBool::new(false) }
+    }
+
+    #[inline]
+    fn check_open(&self) -> Result<()> {
+        if self.closed.load(Relaxed) {
+            return Err(Error::new(Reason::HandleClosed, "the store was closed"));
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> Result<RwLockReadGuard<'_, Books>> {
+        self.check_open()?;
+        Ok(self.locked.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write(&self) -> Result<RwLockWriteGuard<'_, Books>> {
+        self.check_open()?;
+        Ok(self.locked.0.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes a change: checks the actor, calls `change`, and writes the entry. `change` fails before it alters anything, or
+    /// not at all; it answers whether anything is different now.
+    fn change<T>(&self, audit: AuditEntry, change: impl FnOnce(&mut Books, &AuditEntry) -> Result<(T, bool)>) -> Reply<T> {
+        let make = || {
+            let mut books = self.write()?;
+            books.check_actor(&audit)?;
+            self.changes.fetch_add(1, Relaxed);
+            fence(Release);
+            let changed = change(&mut books, &audit);
+            self.changes.fetch_add(1, Release);
+            let (answer, differs) = changed?;
+            if differs {
+                books.generation = books.generation.saturating_add(1);
+            }
+            books.trail.push(audit);
+            Ok(answer)
+        };
+        Reply::from(make())
+    }
+
+    /// Looks at several things on one view: again if a change came between, under the lock if changes keep coming.
+    #[inline]
+    fn consistently<R>(&self, look: impl Fn() -> R) -> R {
+        const TRIES: usize = 4;
+        for _ in 0..TRIES {
+            let before = self.changes.load(Acquire);
+            if before & 1 == 0 {
+                let seen = look();
+                fence(Acquire);
+                if self.changes.load(Relaxed) == before {
+                    return seen;
+                }
+            }
+        }
+        let _unchanging = self.locked.0.read().unwrap_or_else(PoisonError::into_inner);
+        look()
+    }
+}
+
+impl Backend for MemoryStore {
+    fn admit(
+        &self,
+        hash: &KeyHash,
+        region: Region,
+        position: &Position,
+        default: DefaultDecision,
+    ) -> Reply<Option<(Credential, Decision)>> {
+        if let Err(error) = self.check_open() {
+            return Reply::from(error);
+        }
+        Reply::from(Ok(self.consistently(|| {
+            let found = self.keys.find(hash.as_bytes())?;
+            let tenant = self.tenants.get(found.entry.tenant)?;
+            let decision = tenant.with_policy(region, |policy| policies::decide(policy, position, default));
+            Some((self.credential(&found, tenant)?, decision))
+        })))
+    }
+
+    fn generation(&self) -> Reply<Generation> {
+        Reply::from(self.read().map(|books| Generation { epoch: self.epoch.clone(), number: books.generation }))
+    }
+
+    fn status(&self) -> Reply<StoreStatus> {
+        Reply::from(self.check_open().map(|()| StoreStatus { backend: "memory", schema_version: None }))
+    }
+
+    fn may_block(&self) -> bool {
+        false
+    }
+
+    fn close(&self, _deadline: Duration) -> Reply<()> {
+        self.closed.store(true, Relaxed);
+        Reply::from(Ok(()))
+    }
+}
+
+impl AuditStore for MemoryStore {
+    fn append_events(&self, entries: Vec<AuditEntry>) -> Reply<()> {
+        Reply::from(self.write().map(|mut books| entries.into_iter().for_each(|entry| books.trail.push(entry))))
+    }
+
+    fn list_events(&self, query: &AuditQuery) -> Reply<Page<AuditEvent>> {
+        Reply::from(self.read().map(|books| books.trail.list(query)))
+    }
+}
+
+self_cell::self_cell!(
+    struct Held {
+        owner: Arc<Locked>,
+        #[not_covariant]
+        dependent: Guard,
+    }
+);
+
+type Guard<'a> = RwLockWriteGuard<'a, Books>;
+
+impl fork::Quiesce for Locked {
+    fn hold(self: Arc<Self>) -> Box<dyn Any> {
+        Box::new(Held::new(self, |locked| locked.0.write().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+impl std::fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MemoryStore")
+    }
+}

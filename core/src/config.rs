@@ -1,0 +1,183 @@
+//! Configuration: by builder, or [from the environment](Config::from_env).
+//!
+//! A variable that is set but wrong, or that asks for what this build does not have, is an error that names it: never a
+//! silent default.
+
+mod environment;
+
+use std::path::PathBuf;
+
+use crate::{
+    error::{Error, Reason, Result},
+    model::{
+        address::AddressList,
+        code::{Currency, Region, Vocabulary},
+        decision::DefaultDecision,
+    },
+    token::{KeyHash, MAX_TOKEN, TokenFormat},
+};
+
+/// How a [`Doorward`](crate::Doorward) is set up. The default is a memory store, tokens `dw_live_…`, and no root token.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    pub(crate) store: StoreConfig,
+    pub(crate) token_format: TokenFormat,
+    pub(crate) root: Option<RootToken>,
+    pub(crate) trusted_proxies: AddressList,
+    pub(crate) vocabulary: Vocabulary,
+    pub(crate) default_decision: DefaultDecision,
+    pub(crate) audit: AuditConfig,
+    pub(crate) metrics: MetricsConfig,
+}
+
+/// Which store keeps the records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum StoreConfig {
+    /// Memory, for as long as the process lives.
+    #[default]
+    Memory,
+    /// A SQLite file.
+    Sqlite(PathBuf),
+}
+
+/// The root token, of which only the hash is kept, and from where it may be used.
+#[derive(Clone, Debug)]
+pub(crate) struct RootToken {
+    pub(crate) hash: KeyHash,
+    pub(crate) allowed_addresses: AddressList,
+}
+
+/// What the audit trail holds besides changes, what was forbidden and who was refused.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AuditConfig {
+    pub(crate) authentications: bool,
+    pub(crate) reads: bool,
+    pub(crate) memory_capacity: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MetricsConfig {
+    pub(crate) enabled: bool,
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+impl Config {
+    /// The least characters of a root token.
+    pub const MIN_ROOT_TOKEN: usize = 32;
+
+    /// Keeps records in memory.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self::default()
+    }
+
+    /// Keeps records in this SQLite file, which is created if it is not there.
+    #[must_use]
+    pub fn sqlite(path: impl Into<PathBuf>) -> Self {
+        Self { store: StoreConfig::Sqlite(path.into()), ..Self::default() }
+    }
+
+    /// Reads the environment; the README lists the variables.
+    ///
+    /// # Errors
+    /// `Config`, naming the variable and what it expects.
+    pub fn from_env() -> Result<Self> {
+        environment::read(&|name| match std::env::var(name) {
+            Ok(value) => Ok(Some(value)),
+            Err(std::env::VarError::NotPresent) => Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => Err(environment::invalid(name, "is not UTF-8")),
+        })
+    }
+
+    /// The same from a list of variables instead of the process's environment.
+    ///
+    /// # Errors
+    /// As [`from_env`](Self::from_env).
+    pub fn from_variables<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self> {
+        let variables: std::collections::HashMap<_, _> = variables.into_iter().collect();
+        environment::read(&|name| Ok(variables.get(name).map(|value| (*value).to_owned())))
+    }
+
+    /// Accepts this token as root: everything, for every institution. Only its hash is kept.
+    ///
+    /// # Errors
+    /// `Config` / `invalid_variable` naming `ROOT_API_KEY` unless it has 32 to 512 bytes without blanks at either end.
+    pub fn root_token(mut self, token: &str) -> Result<Self> {
+        if token.chars().count() < Self::MIN_ROOT_TOKEN || token.len() > MAX_TOKEN || token.trim() != token {
+            return Err(environment::invalid("ROOT_API_KEY", "must have 32 to 512 characters and no blanks at either end"));
+        }
+        let allowed_addresses = self.root.map(|root| root.allowed_addresses).unwrap_or_default();
+        self.root = Some(RootToken { hash: KeyHash::of(token), allowed_addresses });
+        Ok(self)
+    }
+
+    /// Binds the root token to these addresses; an empty list means from anywhere.
+    ///
+    /// # Errors
+    /// `Config` / `missing_variable` if there is no root token to bind.
+    pub fn root_allowed_addresses(mut self, addresses: AddressList) -> Result<Self> {
+        match &mut self.root {
+            Some(root) => root.allowed_addresses = addresses,
+            None => {
+                let message = "must be set where ROOT_API_KEY_ALLOWED_IPS is";
+                return Err(Error::new(Reason::MissingVariable, message).field("ROOT_API_KEY"));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Believes forwarded headers that come from these addresses.
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: AddressList) -> Self {
+        self.trusted_proxies = proxies;
+        self
+    }
+
+    /// Makes and recognises tokens of this form.
+    #[must_use]
+    pub fn token_format(mut self, format: TokenFormat) -> Self {
+        self.token_format = format;
+        self
+    }
+
+    /// Knows these regions and currencies besides the built-in ones.
+    #[must_use]
+    pub fn vocabulary(mut self, regions: Vec<Region>, currencies: Vec<Currency>) -> Self {
+        self.vocabulary = Vocabulary::new(regions, currencies);
+        self
+    }
+
+    /// What is decided where no policy exists; the default is to allow.
+    #[must_use]
+    pub fn default_decision(mut self, decision: DefaultDecision) -> Self {
+        self.default_decision = decision;
+        self
+    }
+
+    /// Has the audit trail hold successful authentications and reads as well, gathered into one row per caller and 10 s.
+    #[must_use]
+    pub fn audit_successes(mut self, authentications: bool, reads: bool) -> Self {
+        self.audit.authentications = authentications;
+        self.audit.reads = reads;
+        self
+    }
+
+    /// How many audit events the memory store keeps; the default is 10,000. The oldest give way.
+    #[must_use]
+    pub fn memory_audit_capacity(mut self, events: usize) -> Self {
+        self.audit.memory_capacity = Some(events);
+        self
+    }
+
+    /// Whether calls are counted and timed; the default is yes.
+    #[must_use]
+    pub fn metrics(mut self, enabled: bool) -> Self {
+        self.metrics.enabled = enabled;
+        self
+    }
+}

@@ -1,0 +1,267 @@
+//! Authentication: from a presented token to an [`AuthContext`] or a reason for refusal. The way of every request, so it
+//! neither allocates nor formats, and takes no lock, until someone is refused.
+//!
+//! The order is fixed: length, root token (in constant time, by digest), shape and checksum, lookup by digest, status,
+//! address. A store that cannot answer lets nobody in, root apart.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::{
+    context::{AuthContext, Verdict},
+    credentials::Credentials,
+    engine::Engine,
+    request::Request,
+    trail::Likeness,
+    usage::Noted,
+};
+use crate::{
+    error::{Error, Reason, Result},
+    model::{
+        address,
+        api_key::KeyStatus,
+        audit::{Actor, AuditEntry, Outcome},
+        id::EventId,
+        time::Timestamp,
+    },
+    reply::Reply,
+    store::{Backend, Credential},
+    token::{KeyHash, MAX_TOKEN, Shape},
+};
+
+/// Why a caller is not let in. An error object is there only if the store failed.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) reason: Reason,
+    error: Option<Error>,
+}
+
+pub(super) type Identity = Result<AuthContext, Refusal>;
+
+/// What can be said of credentials before a store is asked.
+pub(super) enum Recognised {
+    /// Root, from an address that root may come from.
+    Root,
+    /// A token that may be a key's.
+    Token(KeyHash),
+}
+
+impl Engine {
+    /// Who presents these credentials.
+    #[inline]
+    pub(super) fn identify(
+        self: &Arc<Self>,
+        backend: &Arc<dyn Backend>,
+        credentials: Credentials<'_>,
+        request: &Request,
+    ) -> Reply<Identity> {
+        let hash = match self.recognise(credentials, request) {
+            Ok(Recognised::Token(hash)) => hash,
+            Ok(Recognised::Root) => return Reply::from(Ok(Ok(self.granted_root(request)))),
+            Err(refusal) => return Reply::from(Ok(Err(refusal))),
+        };
+        match backend.find_credential(&hash).ready() {
+            Ok(found) => Reply::from(Ok(self.judge(&**backend, found, credentials, &hash, request))),
+            Err(pending) => {
+                let (engine, backend, request) = (Arc::clone(self), Arc::clone(backend), request.clone());
+                let hint = self.hint(credentials, &hash);
+                pending.then(move |found| Ok(engine.judge_with(&*backend, found, || hint, &request)))
+            }
+        }
+    }
+
+    /// What the credentials themselves say.
+    #[inline]
+    pub(super) fn recognise(&self, credentials: Credentials<'_>, request: &Request) -> Result<Recognised, Refusal> {
+        let token = credentials.reveal().map_err(|reason| self.refuse(reason, || None, request))?;
+        if token.len() > MAX_TOKEN {
+            // Not hashed: a hint of it would cost as much as its sender likes.
+            return Err(self.refuse(Reason::Malformed, || None, request));
+        }
+        let hash = KeyHash::of(token);
+        if let Some(root) = &self.config.root
+            && root.hash.matches(&hash)
+        {
+            let allowed = root.allowed_addresses.is_empty()
+                || request
+                    .client_address(&self.config.trusted_proxies)
+                    .is_some_and(|client| root.allowed_addresses.contains(client));
+            // The root token has no hint: nothing of it is public.
+            return if allowed { Ok(Recognised::Root) } else { Err(self.refuse(Reason::AddressNotAllowed, || None, request)) };
+        }
+        if self.config.token_format.shape(token) == Shape::Damaged {
+            return Err(self.refuse(Reason::Malformed, || Some((hash.hint(), None)), request));
+        }
+        Ok(Recognised::Token(hash))
+    }
+
+    /// Whether the key that was found is good.
+    #[inline]
+    pub(super) fn judge(
+        self: &Arc<Self>,
+        backend: &dyn Backend,
+        found: Result<Option<Credential>>,
+        credentials: Credentials<'_>,
+        hash: &KeyHash,
+        request: &Request,
+    ) -> Identity {
+        self.judge_with(backend, found, || self.hint(credentials, hash), request)
+    }
+
+    #[inline]
+    pub(super) fn judge_with(
+        self: &Arc<Self>,
+        backend: &dyn Backend,
+        found: Result<Option<Credential>>,
+        hint: impl FnOnce() -> SmolStr,
+        request: &Request,
+    ) -> Identity {
+        let credential = match found {
+            Ok(Some(credential)) => credential,
+            Ok(None) => return Err(self.refuse(Reason::Unknown, || Some((hint(), None)), request)),
+            Err(error) => return Err(Refusal { reason: error.reason(), error: Some(error) }),
+        };
+        let reason = match credential.standing {
+            KeyStatus::Revoked => Some(Reason::Revoked),
+            KeyStatus::Disabled => Some(Reason::Disabled),
+            KeyStatus::Expired => Some(Reason::Expired),
+            KeyStatus::Active if credential.expires_at.is_some_and(|expiry| expiry <= Timestamp::coarse_now()) => {
+                Some(Reason::Expired)
+            }
+            KeyStatus::Active => None,
+        };
+        let reason = reason.or_else(|| {
+            let list = credential.allowed_addresses.as_ref()?;
+            let client = request.client_address(&self.config.trusted_proxies);
+            (!client.is_some_and(|client| list.contains(client))).then_some(Reason::AddressNotAllowed)
+        });
+        if let Some(reason) = reason {
+            return Err(self.refuse(reason, || Some((hint(), Some(&credential))), request));
+        }
+        if !backend.note_use(&credential) && self.usage.note(&credential.id, Timestamp::now()) != Noted::Known {
+            self.wake_housekeeper();
+        }
+        let context = AuthContext::key(credential.role, credential.institution_id, credential.id);
+        if self.config.audit.authentications {
+            self.note_success("authenticate", &context, SmolStr::default(), request);
+        }
+        Ok(context)
+    }
+
+    pub(super) fn granted_root(self: &Arc<Self>, request: &Request) -> AuthContext {
+        let context = AuthContext::root();
+        if self.config.audit.authentications {
+            self.note_success("authenticate", &context, SmolStr::default(), request);
+        }
+        context
+    }
+
+    pub(super) fn hint(&self, credentials: Credentials<'_>, hash: &KeyHash) -> SmolStr {
+        match credentials.reveal() {
+            Ok(token) if token.len() <= MAX_TOKEN => self.config.token_format.hint_of(token),
+            _ => hash.hint(),
+        }
+    }
+
+    /// Notes a refusal in the trail. What is known of the token is its hint, and the key if there is one.
+    #[cold]
+    fn refuse<'a>(
+        &self,
+        reason: Reason,
+        known: impl FnOnce() -> Option<(SmolStr, Option<&'a Credential>)>,
+        request: &Request,
+    ) -> Refusal {
+        let (hint, key) = known().map_or((SmolStr::default(), None), |(hint, key)| (hint, key));
+        let origin = request.origin(&self.config.trusted_proxies);
+        let likeness = Likeness {
+            action: "authenticate",
+            outcome: (Outcome::Refused, reason.as_str()),
+            actor: Actor::Anonymous,
+            subject: hint.clone(),
+            prefix: origin.client_address.map(address::prefix),
+        };
+        self.trail.note(&self.metrics, likeness, || {
+            let mut payload = serde_json::Map::new();
+            if !hint.is_empty() {
+                payload.insert("hint".to_owned(), hint.as_str().into());
+            }
+            Ok(AuditEntry {
+                id: EventId::generate()?,
+                occurred_at: Timestamp::now(),
+                actor: Actor::Anonymous,
+                action: "authenticate".to_owned(),
+                outcome: Outcome::Refused,
+                institution_id: key.map(|key| key.institution_id.clone()),
+                resource_type: key.map(|_| "api_key".to_owned()),
+                resource_id: key.map(|key| key.id.to_string()),
+                origin,
+                status_code: Some(reason.kind().http_status()),
+                error: Some(reason.as_str().to_owned()),
+                payload,
+            })
+        });
+        Refusal { reason, error: None }
+    }
+
+    /// Notes in the trail what succeeded and changed nothing, where the host asks for it.
+    pub(super) fn note_success(
+        self: &Arc<Self>,
+        action: &'static str,
+        context: &AuthContext,
+        subject: SmolStr,
+        request: &Request,
+    ) {
+        let origin = request.origin(&self.config.trusted_proxies);
+        let likeness = Likeness {
+            action,
+            outcome: (Outcome::Succeeded, ""),
+            actor: context.actor(),
+            subject,
+            prefix: origin.client_address.map(address::prefix),
+        };
+        self.trail.note(&self.metrics, likeness, || {
+            Ok(AuditEntry {
+                id: EventId::generate()?,
+                occurred_at: Timestamp::now(),
+                actor: context.actor(),
+                action: action.to_owned(),
+                outcome: Outcome::Succeeded,
+                institution_id: context.institution_id().cloned(),
+                resource_type: None,
+                resource_id: None,
+                origin,
+                status_code: None,
+                error: None,
+                payload: serde_json::Map::new(),
+            })
+        });
+        self.wake_housekeeper();
+    }
+}
+
+impl Refusal {
+    /// The refusal of a failed operation.
+    pub(super) fn of(error: Error) -> Self {
+        Self { reason: error.reason(), error: Some(error) }
+    }
+
+    pub(super) fn verdict(self) -> Verdict {
+        Verdict::Refused(self.reason)
+    }
+
+    /// The refusal as an error. Its message is for the host, and tells no more than the reason does.
+    pub(super) fn into_error(self) -> Error {
+        let message = match self.reason {
+            Reason::Missing => "the request carries no token",
+            Reason::Malformed => "the token or the headers that carry it are malformed",
+            Reason::Unknown => "no key has this token",
+            Reason::Revoked => "the key was revoked",
+            Reason::Disabled => "the key is disabled",
+            Reason::Expired => "the key has expired",
+            Reason::AddressNotAllowed => "not from this address, or the address is not known",
+            _ => "the caller could not be authenticated",
+        };
+        self.error.unwrap_or_else(|| Error::new(self.reason, message))
+    }
+}

@@ -1,0 +1,193 @@
+//! What stands behind a handle in one process: the store, and what gathers around it (trail, uses, metrics).
+//!
+//! A forked child never touches its parent's engine: [`Engines`] makes it one of its own at its first call.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{faces::Operation, housekeeper::Housekeeper, metrics::Metrics, trail::Trail, usage::Usage};
+use crate::{
+    config::Config,
+    error::{Error, Reason, Result},
+    fork,
+    reply::Reply,
+    store::Backend,
+};
+
+/// Everything behind a handle in one process.
+pub(crate) struct Engine {
+    pub(super) config: Arc<Config>,
+    pub(super) trail: Trail,
+    pub(super) usage: Usage,
+    pub(super) metrics: Metrics,
+    pub(super) housekeeper: Housekeeper,
+    backend: Arc<dyn Backend>,
+    nonblocking: OnceLock<Arc<dyn Backend>>,
+    closed: AtomicBool,
+}
+
+impl Engine {
+    fn new(config: Arc<Config>, backend: Arc<dyn Backend>) -> Arc<Self> {
+        Arc::new(Self {
+            trail: Trail::default(),
+            usage: Usage::default(),
+            metrics: Metrics::new(config.metrics.enabled, backend.may_block()),
+            housekeeper: Housekeeper::default(),
+            nonblocking: OnceLock::new(),
+            closed: AtomicBool::new(false),
+            config,
+            backend,
+        })
+    }
+
+    /// The store, for callers that may be blocked.
+    #[inline]
+    pub(super) fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+
+    /// The store, for callers that may not.
+    pub(super) fn nonblocking(&self) -> &Arc<dyn Backend> {
+        self.nonblocking.get_or_init(|| Arc::clone(&self.backend))
+    }
+
+    #[inline]
+    pub(super) fn check_open(&self) -> Result<()> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(Error::new(Reason::HandleClosed, "the handle was closed"));
+        }
+        Ok(())
+    }
+
+    /// Runs an operation to its end on the calling thread, and counts, times and names it.
+    pub(super) fn run<T: Send + 'static>(self: &Arc<Self>, operation: Operation, call: impl FnOnce() -> Reply<T>) -> Result<T> {
+        let _span = tracing::debug_span!("doorward", operation = operation.name()).entered();
+        let timer = self.metrics.start(operation);
+        let answer = self.check_open().and_then(|()| call().wait());
+        self.finish(operation, timer, answer)
+    }
+
+    /// The same without blocking.
+    pub(super) async fn drive<T: Send + 'static>(
+        self: &Arc<Self>,
+        operation: Operation,
+        call: impl FnOnce() -> Reply<T>,
+    ) -> Result<T> {
+        use tracing::Instrument;
+
+        let span = tracing::debug_span!("doorward", operation = operation.name());
+        let timer = self.metrics.start(operation);
+        let answer = match self.check_open() {
+            Ok(()) => {
+                let reply = span.in_scope(call);
+                if reply.is_ready() { reply.wait() } else { reply.instrument(span).await }
+            }
+            Err(error) => Err(error),
+        };
+        self.finish(operation, timer, answer)
+    }
+
+    #[inline]
+    fn finish<T>(self: &Arc<Self>, operation: Operation, timer: Option<Instant>, answer: Result<T>) -> Result<T> {
+        let answer = answer.map_err(|error| error.during(operation.name()));
+        if self.metrics.finish(operation, timer, answer.as_ref().err().map(Error::reason)) {
+            self.wake_housekeeper();
+        }
+        answer
+    }
+
+    /// Has what was gathered written within the usual interval.
+    pub(super) fn wake_housekeeper(self: &Arc<Self>) {
+        self.housekeeper.start(self);
+    }
+
+    /// Writes what was gathered: audit rows and uses.
+    pub(super) fn flush(&self) -> Reply<()> {
+        self.metrics.publish();
+        let trail = self.trail.flush(&self.backend, &self.metrics);
+        let usage = self.usage.flush(&self.backend);
+        trail.and_then(move |written| usage.then(move |recorded| written.and(recorded)))
+    }
+
+    /// Refuses further calls, writes what was gathered, and closes the store, within the deadline.
+    pub(super) fn close(&self, deadline: Duration) -> Reply<()> {
+        if self.closed.swap(true, Ordering::Relaxed) {
+            return Reply::from(Ok(()));
+        }
+        self.housekeeper.stop();
+        let backend = Arc::clone(&self.backend);
+        // What could not be written is reported, and the store is closed all the same.
+        self.flush().and_then(move |flushed| backend.close(deadline).then(move |closed| flushed.and(closed)))
+    }
+}
+
+/// The engine of this process, and of every process that was forked from it.
+pub(super) struct Engines {
+    config: Arc<Config>,
+    /// Made when the handle was opened, in the process with this count of forks.
+    first: Arc<Engine>,
+    born: u64,
+    /// Those that forked children made, each with its count.
+    heirs: boxcar::Vec<(u64, Arc<Engine>)>,
+    /// The count whose engine is being made.
+    building: AtomicU64,
+}
+
+const NOBODY: u64 = u64::MAX;
+
+impl Engines {
+    pub(super) fn new(config: Config, backend: Arc<dyn Backend>) -> Self {
+        fork::watch();
+        let config = Arc::new(config);
+        let first = Engine::new(Arc::clone(&config), backend);
+        Self { config, first, born: fork::count(), heirs: boxcar::Vec::new(), building: AtomicU64::new(NOBODY) }
+    }
+
+    /// The engine of this process.
+    #[inline]
+    pub(super) fn current(&self) -> Result<&Arc<Engine>> {
+        if fork::count() == self.born { Ok(&self.first) } else { self.heir() }
+    }
+
+    #[cold]
+    fn heir(&self) -> Result<&Arc<Engine>> {
+        let count = fork::count();
+        loop {
+            if let Some((_, (_, engine))) = self.heirs.iter().find(|(_, (made_for, _))| *made_for == count) {
+                return Ok(engine);
+            }
+            // No lock: a thread of the parent could have held it. A stale claim of another process is simply replaced.
+            let claimed = self.building.load(Ordering::Acquire);
+            if claimed == count {
+                std::thread::yield_now();
+            } else if self.building.compare_exchange(claimed, count, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                match self.first.backend.after_fork() {
+                    Ok(backend) => {
+                        let backend = backend.unwrap_or_else(|| Arc::clone(&self.first.backend));
+                        let engine = Engine::new(Arc::clone(&self.config), backend);
+                        engine.closed.store(self.first.closed.load(Ordering::Relaxed), Ordering::Relaxed);
+                        self.heirs.push((count, engine));
+                    }
+                    Err(error) => {
+                        self.building.store(NOBODY, Ordering::Release);
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Engines {
+    fn drop(&mut self) {
+        // The last handle is gone: what was gathered is written in the background, by whoever gathers it.
+        if let Ok(engine) = self.current() {
+            engine.housekeeper.stop();
+        }
+    }
+}

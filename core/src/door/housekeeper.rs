@@ -1,0 +1,81 @@
+//! The thread that writes what was gathered, at a bounded interval. It starts at the first need and ends with the handle.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::engine::Engine;
+
+/// How long gathered audit rows and uses may wait to be written.
+pub(super) const INTERVAL: Duration = Duration::from_secs(10);
+/// How long counts may wait to be seen by the host's metrics recorder.
+const PUBLISH: Duration = Duration::from_secs(1);
+
+/// Starts and stops the thread.
+#[derive(Default)]
+pub(super) struct Housekeeper {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    stopped: Condvar,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    NotStarted,
+    Running,
+    Stopped,
+}
+
+impl Housekeeper {
+    pub(super) fn start(&self, engine: &Arc<Engine>) {
+        let mut state = self.shared.state.lock();
+        if *state != State::NotStarted {
+            return;
+        }
+        let (shared, engine) = (Arc::clone(&self.shared), Arc::downgrade(engine));
+        let started = std::thread::Builder::new().name("doorward".to_owned()).spawn(move || keep_house(&shared, &engine));
+        match started {
+            Ok(_) => *state = State::Running,
+            // Without a thread things are written when they are asked for, and at close. The next need tries again.
+            Err(error) => tracing::warn!(%error, "doorward cannot start its thread"),
+        }
+    }
+
+    pub(super) fn stop(&self) {
+        *self.shared.state.lock() = State::Stopped;
+        self.shared.stopped.notify_all();
+    }
+}
+
+fn keep_house(shared: &Shared, engine: &Weak<Engine>) {
+    let rounds = INTERVAL.as_secs().max(1);
+    for round in 1_u64.. {
+        // Held only for the round: the thread keeps no engine alive that nobody uses any more, but for its last flush.
+        let stopped = {
+            let mut state = shared.state.lock();
+            if *state == State::Running {
+                shared.stopped.wait_for(&mut state, PUBLISH);
+            }
+            *state == State::Stopped
+        };
+        let Some(engine) = engine.upgrade() else { return };
+        if stopped || round % rounds == 0 {
+            if let Err(error) = engine.flush().wait() {
+                tracing::warn!(%error, "doorward could not write audit rows or last uses; it will try again");
+            }
+        } else {
+            engine.metrics.publish();
+        }
+        if stopped {
+            return;
+        }
+    }
+}

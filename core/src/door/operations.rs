@@ -1,0 +1,188 @@
+//! What each operation does: check the arguments, check permission, ask the store, and say in the audit trail who did it.
+//!
+//! Written once for all faces: each operation answers with a [`Reply`], which a blocking face waits for and an asynchronous
+//! one awaits. The order of checks is the same everywhere: arguments (`Validation`), permission (`Forbidden`), existence
+//! (`NotFound`).
+
+mod institutions;
+mod keys;
+mod policies;
+mod trail;
+
+use std::{fmt, sync::Arc};
+
+use serde_json::Map;
+use smol_str::{SmolStr, ToSmolStr};
+
+use super::{
+    context::AuthContext,
+    engine::Engine,
+    faces::Operation,
+    permission::{self, Permission},
+    request::Request,
+};
+use crate::{
+    error::{Error, Result},
+    model::{
+        audit::{Actor, AuditEntry, Origin, Outcome},
+        id::{EventId, InstitutionId},
+        institution::institution_not_found,
+        page::Page,
+        time::Timestamp,
+    },
+    reply::Reply,
+    store::Backend,
+};
+
+/// The operations for one call: on which store, on whose behalf.
+pub(super) struct Operations<'a> {
+    engine: &'a Arc<Engine>,
+    backend: &'a Arc<dyn Backend>,
+    caller: Option<(&'a AuthContext, &'a Request)>,
+}
+
+impl<'a> Operations<'a> {
+    /// On behalf of the host's own code.
+    #[inline]
+    pub(super) fn system(engine: &'a Arc<Engine>, backend: &'a Arc<dyn Backend>) -> Self {
+        Self { engine, backend, caller: None }
+    }
+
+    /// On behalf of an authenticated caller.
+    #[inline]
+    pub(super) fn caller(
+        engine: &'a Arc<Engine>,
+        backend: &'a Arc<dyn Backend>,
+        context: &'a AuthContext,
+        request: &'a Request,
+    ) -> Self {
+        Self { engine, backend, caller: Some((context, request)) }
+    }
+
+    /// Makes a change, once arguments and permission are checked, and hands it the entry for the trail.
+    fn change<T: Send + 'static>(
+        &self,
+        act: Act<'_>,
+        checked: Result<()>,
+        call: impl FnOnce(AuditEntry) -> Result<Reply<T>>,
+    ) -> Reply<T> {
+        let permitted = checked.map(|()| self.permit(act.permission, act.institution));
+        match permitted {
+            Err(error) => Reply::from(error),
+            Ok(Err(denied)) => self.forbidden(act, denied),
+            Ok(Ok(())) => self.entry(act, Outcome::Succeeded).and_then(call).unwrap_or_else(Reply::from),
+        }
+    }
+
+    /// Reads something, once arguments and permission are checked.
+    #[inline]
+    fn read<T: Send + 'static>(&self, act: Act<'_>, checked: Result<()>, call: impl FnOnce() -> Reply<T>) -> Reply<T> {
+        if let Err(error) = checked {
+            return Reply::from(error);
+        }
+        if let Err(denied) = self.permit(act.permission, act.institution) {
+            return self.forbidden(act, denied);
+        }
+        if self.engine.config.audit.reads
+            && let Some((context, request)) = self.caller
+        {
+            let subject = act.institution.map_or_else(SmolStr::default, |id| id.to_smolstr());
+            self.engine.note_success(act.operation.name(), context, subject, request);
+        }
+        call()
+    }
+
+    #[inline]
+    fn permit(&self, permission: Permission, institution: Option<&InstitutionId>) -> Result<()> {
+        self.caller.map_or(Ok(()), |(context, _)| permission::check(context, permission, institution))
+    }
+
+    /// Writes into the trail what was forbidden, and answers with it. A trail that cannot be written changes nothing about
+    /// the answer.
+    #[cold]
+    fn forbidden<T: Send + 'static>(&self, act: Act<'_>, denied: Error) -> Reply<T> {
+        let entry = self.entry(act, Outcome::Forbidden).map(|entry| AuditEntry {
+            status_code: Some(denied.kind().http_status()),
+            error: Some(denied.reason().as_str().to_owned()),
+            ..entry
+        });
+        let engine = Arc::clone(self.engine);
+        entry.map_or_else(Reply::from, |entry| self.backend.append_events(vec![entry])).then(move |written| {
+            if written.is_err() {
+                engine.metrics.audit_dropped(1);
+            }
+            Err(denied)
+        })
+    }
+
+    fn entry(&self, act: Act<'_>, outcome: Outcome) -> Result<AuditEntry> {
+        let (actor, origin) = match self.caller {
+            Some((context, request)) => (context.actor(), request.origin(&self.engine.config.trusted_proxies)),
+            None => (Actor::System, Origin::default()),
+        };
+        Ok(AuditEntry {
+            id: EventId::generate()?,
+            occurred_at: Timestamp::now(),
+            actor,
+            action: act.operation.name().to_owned(),
+            outcome,
+            institution_id: act.institution.cloned(),
+            resource_type: act.resource.map(|(kind, _)| kind.to_owned()),
+            resource_id: act.resource.map(|(_, id)| id.to_string()),
+            origin,
+            status_code: None,
+            error: None,
+            payload: Map::new(),
+        })
+    }
+
+    /// Fails unless the institution exists.
+    fn existing(&self, id: &InstitutionId) -> Reply<()> {
+        existing(self.backend, id)
+    }
+
+    /// A page of what belongs to an institution: an empty one only if the institution exists.
+    fn page_of<T: Send + 'static>(&self, id: &InstitutionId, page: Reply<Page<T>>) -> Reply<Page<T>> {
+        let (backend, id) = (Arc::clone(self.backend), id.clone());
+        page.and_then(move |page| match page {
+            Ok(page) if page.items.is_empty() => existing(&backend, &id).map(|()| Ok(page)),
+            page => Reply::from(page),
+        })
+    }
+
+    /// What was found in an institution, or which of the two is not there.
+    fn found_in<T: Send + 'static>(&self, id: &InstitutionId, found: Reply<Option<T>>, missing: Error) -> Reply<T> {
+        let (backend, id) = (Arc::clone(self.backend), id.clone());
+        found.and_then(move |found| match found {
+            Ok(Some(found)) => Reply::from(Ok(found)),
+            Ok(None) => existing(&backend, &id).map(|()| Err(missing)),
+            Err(error) => Reply::from(error),
+        })
+    }
+}
+
+fn existing(backend: &Arc<dyn Backend>, id: &InstitutionId) -> Reply<()> {
+    let id = id.clone();
+    backend.find_institution(&id).map(move |found| found.map(|_| ()).ok_or_else(|| institution_not_found(&id)))
+}
+
+/// An operation on something, as permission and trail see it.
+#[derive(Clone, Copy)]
+struct Act<'a> {
+    operation: Operation,
+    permission: Permission,
+    institution: Option<&'a InstitutionId>,
+    resource: Option<(&'static str, &'a dyn fmt::Display)>,
+}
+
+impl<'a> Act<'a> {
+    #[inline]
+    fn new(operation: Operation, permission: Permission, institution: Option<&'a InstitutionId>) -> Self {
+        Self { operation, permission, institution, resource: None }
+    }
+
+    fn on(mut self, kind: &'static str, id: &'a dyn fmt::Display) -> Self {
+        self.resource = Some((kind, id));
+        self
+    }
+}

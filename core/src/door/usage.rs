@@ -1,0 +1,65 @@
+//! When keys were last accepted: gathered in memory, written in batches, never a write per request.
+//!
+//! Stores that note uses by themselves (memory) never come here.
+
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
+
+use crate::{
+    model::{api_key::KeyUse, id::ApiKeyId, time::Timestamp},
+    reply::Reply,
+    store::Backend,
+};
+
+/// How many keys' uses are gathered before they are written without waiting for the interval.
+const MANY: usize = 100_000;
+
+/// Uses that are not written yet.
+#[derive(Default)]
+pub(super) struct Usage {
+    latest: Arc<Mutex<HashMap<ApiKeyId, Timestamp>>>,
+}
+
+impl Usage {
+    /// Notes a use, and says whether there is something to be written that was not before.
+    pub(super) fn note(&self, id: &ApiKeyId, at: Timestamp) -> Noted {
+        let mut latest = self.latest.lock();
+        if let Some(known) = latest.get_mut(id) {
+            *known = at.max(*known);
+            return Noted::Known;
+        }
+        latest.insert(id.clone(), at);
+        if latest.len() >= MANY { Noted::Full } else { Noted::New }
+    }
+
+    /// Writes what was gathered; what could not be written stays.
+    pub(super) fn flush(&self, backend: &Arc<dyn Backend>) -> Reply<()> {
+        let uses: Vec<_> = self.latest.lock().drain().map(|(id, at)| KeyUse { id, at }).collect();
+        if uses.is_empty() {
+            return Reply::from(Ok(()));
+        }
+        let latest = Arc::clone(&self.latest);
+        let kept = uses.clone();
+        backend.record_use(uses).then(move |written| {
+            if written.is_err() {
+                let mut latest = latest.lock();
+                for KeyUse { id, at } in kept.into_iter().take(MANY) {
+                    latest.entry(id).and_modify(|known| *known = at.max(*known)).or_insert(at);
+                }
+            }
+            written
+        })
+    }
+}
+
+/// What noting a use came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Noted {
+    /// The key has an earlier use that is not written yet.
+    Known,
+    /// There is something to write.
+    New,
+    /// There is so much to write that it should not wait.
+    Full,
+}

@@ -1,0 +1,121 @@
+//! Policies in memory: decisions without a lock, everything else in the books.
+
+use std::sync::Arc;
+
+use super::{MemoryStore, books::from_cursor};
+use crate::{
+    model::{
+        audit::AuditEntry,
+        code::Region,
+        decision::{Decision, DefaultDecision, Position},
+        id::{InstitutionId, PolicyId},
+        institution::institution_not_found,
+        page::{List, Page},
+        policy::{Policy, PolicyChange, PolicyHistoryQuery, PolicyQuery, PolicyVersion},
+        time::Timestamp,
+    },
+    reply::Reply,
+    store::PolicyStore,
+};
+
+impl PolicyStore for MemoryStore {
+    fn change_policy(&self, change: PolicyChange, audit: AuditEntry) -> Reply<Policy> {
+        self.change(audit, |books, audit| {
+            let number = books.number_of(&change.institution_id)?;
+            let tenants = Arc::clone(&books.tenants);
+            let account = books.account_mut(number)?;
+            let book = account.policies.get(&change.region);
+            let before = book.and_then(|book| book.current.clone());
+            let last_version = book.and_then(|book| book.history.last()).map_or(0, |version| version.version);
+            let after = change.apply(before.as_deref(), last_version, audit.occurred_at)?.map(Arc::new);
+
+            let history = change.history(before.as_deref(), after.as_deref(), last_version, &audit.actor, audit.occurred_at);
+            let answer = after.as_deref().or(before.as_deref()).cloned().ok_or_else(super::books::bug)?;
+            let book = account.policies.entry(change.region).or_default();
+            book.history.push(history);
+            book.current.clone_from(&after);
+            if let Some(tenant) = tenants.get(number) {
+                tenant.set_policy(change.region, after);
+            }
+            Ok((answer, true))
+        })
+    }
+
+    fn find_policy(&self, institution_id: &InstitutionId, region: Region) -> Reply<Option<Policy>> {
+        let find =
+            || self.tenants.find(institution_id).and_then(|(_, tenant)| tenant.with_policy(region, |policy| policy.cloned()));
+        Reply::from(self.check_open().map(|()| find()))
+    }
+
+    fn list_policies(&self, query: &PolicyQuery) -> Reply<Page<Policy>> {
+        let list = || {
+            let books = self.read()?;
+            let Some((number, _)) = self.tenants.find(&query.institution_id) else {
+                return Ok(Page { items: Vec::new(), next: None });
+            };
+            let mut policies: Vec<_> = books.account(number)?.policies.values().filter_map(|book| book.current.clone()).collect();
+            policies.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+            let position = |policy: &Arc<Policy>| (policy.created_at, policy.id.clone());
+            let page = from_cursor(&policies, &query.page, PolicyId::from_stored, position);
+            let page = page.take(query.page.limit.saturating_add(1)).map(|policy| Policy::clone(policy)).collect();
+            Ok(query.page.cut(List::Policies, page, |policy: &Policy| (policy.created_at, policy.id.to_string())))
+        };
+        Reply::from(list())
+    }
+
+    fn policy_history(&self, query: &PolicyHistoryQuery) -> Reply<Page<PolicyVersion>> {
+        let list = || {
+            let books = self.read()?;
+            let number = self.tenants.find(&query.institution_id).map(|(number, _)| number);
+            let account = number.map(|number| books.account(number)).transpose()?;
+            let history = account.and_then(|account| account.policies.get(&query.region)).map_or(&[][..], |book| &book.history);
+            // Versions alone order a history: two may carry the same time.
+            let position = |version: &PolicyVersion| (Timestamp::default(), version.version);
+            let mut page = query.page.clone();
+            page.cursor = page.cursor.map(|cursor| cursor.without_time());
+            let versions = from_cursor(history, &page, |version| version.parse().unwrap_or(0), position);
+            let versions = versions.take(query.page.limit.saturating_add(1)).cloned().collect();
+            Ok(query
+                .page
+                .cut(List::PolicyHistory, versions, |version: &PolicyVersion| (version.changed_at, version.version.to_string())))
+        };
+        Reply::from(list())
+    }
+
+    fn decide(
+        &self,
+        institution_id: &InstitutionId,
+        region: Region,
+        positions: &[Position],
+        default: DefaultDecision,
+    ) -> Reply<Vec<Decision>> {
+        let decide = || {
+            self.check_open()?;
+            let (_, tenant) = self.tenants.find(institution_id).ok_or_else(|| institution_not_found(institution_id))?;
+            Ok(tenant.with_policy(region, |policy| positions.iter().map(|position| decide(policy, position, default)).collect()))
+        };
+        Reply::from(decide())
+    }
+
+    #[inline]
+    fn decide_one(
+        &self,
+        institution_id: &InstitutionId,
+        region: Region,
+        position: &Position,
+        default: DefaultDecision,
+    ) -> Reply<Decision> {
+        if let Err(error) = self.check_open() {
+            return Reply::from(error);
+        }
+        match self.tenants.find(institution_id) {
+            Some((_, tenant)) => Reply::from(Ok(tenant.with_policy(region, |policy| decide(policy, position, default)))),
+            None => Reply::from(institution_not_found(institution_id)),
+        }
+    }
+}
+
+#[inline]
+pub(super) fn decide(policy: Option<&Policy>, position: &Position, default: DefaultDecision) -> Decision {
+    policy.map_or_else(|| Decision::by_default(default), |policy| Decision::by_policy(policy, position))
+}
