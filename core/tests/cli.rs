@@ -574,5 +574,9 @@ fn control_characters_in_the_database_do_not_reach_the_terminal() {
     // doorward refuses such a name; another program may have written it.
     let run = folder.run_with(&["institution", "create", "a\u{1b}[2Jb"], b"");
     assert_eq!(run.code, 1);
-    assert!(!run.err.contains('\u{1b}'), "{:?}", run.err);
+    let database = rusqlite::Connection::open(folder.0.join("doorward.db")).unwrap();
+    assert_eq!(database.execute("UPDATE institutions SET name = ?1 WHERE id = 'acme'", ["a\u{1b}[2Jb"]).unwrap(), 1);
+    let table = folder.ok("institution list");
+    assert!(table.contains("a\u{fffd}[2Jb") && !table.contains('\u{1b}'), "{table:?}");
+    assert_eq!(folder.json("institution list")["items"][0]["name"], "a\u{1b}[2Jb");
 }

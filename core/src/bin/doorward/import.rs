@@ -51,7 +51,7 @@ impl Import {
         let institution = self.institution.parse()?;
         let lines = self.read(output)?;
         let (numbers, keys): (Vec<_>, Vec<_>) = lines.into_iter().unzip();
-        let progress = waiting(output, keys.len());
+        let progress = waiting(output, if self.dry_run { "checking" } else { "storing" }, keys.len());
         let imported = door.import_keys(&institution, keys, self.dry_run);
         progress.finish_and_clear();
         let report = imported.map_err(|error| by_line(error, &numbers))?;
@@ -171,12 +171,12 @@ fn reading(output: &Output, bytes: u64) -> ProgressBar {
     bar
 }
 
-/// A sign of life while all keys are stored in one transaction.
-fn waiting(output: &Output, keys: usize) -> ProgressBar {
+/// A sign of life while all keys go into one transaction, which tells nothing of how far it is.
+fn waiting(output: &Output, doing: &str, keys: usize) -> ProgressBar {
     if !output.is_watched() {
         return ProgressBar::hidden();
     }
-    let spinner = ProgressBar::new_spinner().with_message(format!("{keys} keys"));
+    let spinner = ProgressBar::new_spinner().with_message(format!("{doing} {keys} keys"));
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {
         spinner.set_style(style);
     }
