@@ -1,10 +1,10 @@
-//! The pages for people say what the library does: the tables of errors are compared with the ones in the code.
+//! The pages for people say what the library does: their tables of errors and variables are held against the code.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that panics is a test that fails")]
 
 use std::{collections::BTreeSet, path::Path};
 
-use doorward::{ErrorKind, Reason};
+use doorward::{Config, ErrorKind, Reason};
 
 fn page(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
@@ -43,4 +43,40 @@ fn the_readme_has_every_kind_with_its_number_and_status() {
         .map(|kind| vec![kind.number().to_string(), kind.to_string(), kind.http_status().to_string()])
         .collect();
     assert_eq!(listed, known);
+}
+
+/// What stands in code marks in a text.
+fn marked(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+fn error_of(name: &str, value: &str) -> doorward::Error {
+    let root = ("ROOT_API_KEY", "a root token of more than 32 characters");
+    Config::from_variables([("STORE_BACKEND", "sqlite"), root, (name, value)]).unwrap_err()
+}
+
+#[test]
+fn the_readme_lists_variables_that_are_read() {
+    let page = page("README.md");
+    let table = page.split("| variable |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let first_cells: Vec<_> = table.lines().skip(2).map(|row| row.split('|').nth(1).unwrap()).collect();
+    let names: Vec<_> = first_cells.into_iter().flat_map(marked).collect();
+    assert!(names.len() > 8, "{names:?}");
+    for name in names {
+        assert_eq!(error_of(name, "\u{1}").blamed_field(), Some(name));
+    }
+}
+
+#[test]
+fn the_readme_lists_variables_that_are_refused_as_not_there_yet() {
+    let page = page("README.md");
+    let (_, rest) = page.split_once("Not there yet, and refused").unwrap();
+    let (list, _) = rest.split_once("\n\n").unwrap();
+    let variables: Vec<_> = marked(list).into_iter().filter(|word| word.contains('_')).collect();
+    assert!(variables.len() > 6, "{variables:?}");
+    for variable in variables {
+        let (name, value) = variable.split_once('=').unwrap_or((variable, "leased"));
+        let error = error_of(name, value);
+        assert_eq!((error.reason(), error.blamed_field()), (Reason::Unsupported, Some(name)), "{variable}");
+    }
 }
