@@ -65,11 +65,9 @@ impl Engine {
     }
 
     /// Runs an operation to its end on the calling thread, and counts, times and names it.
+    #[inline]
     pub(super) fn run<T: Send + 'static>(self: &Arc<Self>, operation: Operation, call: impl FnOnce() -> Reply<T>) -> Result<T> {
-        let _span = tracing::debug_span!("doorward", operation = operation.name()).entered();
-        let timer = self.metrics.start(operation);
-        let answer = self.check_open().and_then(|()| call().wait());
-        self.finish(operation, timer, answer)
+        self.timed(operation, || self.check_open().and_then(|()| call().wait()))
     }
 
     /// The same without blocking.
@@ -78,17 +76,32 @@ impl Engine {
         operation: Operation,
         call: impl FnOnce() -> Reply<T>,
     ) -> Result<T> {
+        self.timed_async(operation, async {
+            self.check_open()?;
+            call().await
+        })
+        .await
+    }
+
+    /// Counts, times and names what `call` does.
+    #[inline]
+    pub(super) fn timed<T>(self: &Arc<Self>, operation: Operation, call: impl FnOnce() -> Result<T>) -> Result<T> {
+        let _span = tracing::debug_span!("doorward", operation = operation.name()).entered();
+        let timer = self.metrics.start(operation);
+        let answer = call();
+        self.finish(operation, timer, answer)
+    }
+
+    pub(super) async fn timed_async<T>(
+        self: &Arc<Self>,
+        operation: Operation,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         use tracing::Instrument;
 
         let span = tracing::debug_span!("doorward", operation = operation.name());
         let timer = self.metrics.start(operation);
-        let answer = match self.check_open() {
-            Ok(()) => {
-                let reply = span.in_scope(call);
-                if reply.is_ready() { reply.wait() } else { reply.instrument(span).await }
-            }
-            Err(error) => Err(error),
-        };
+        let answer = call.instrument(span).await;
         self.finish(operation, timer, answer)
     }
 
