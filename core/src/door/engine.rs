@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Reason, Result},
     fork,
     reply::Reply,
-    store::Backend,
+    store::{Backend, off_thread::OffThread},
 };
 
 /// Everything behind a handle in one process.
@@ -53,7 +53,10 @@ impl Engine {
 
     /// The store, for callers that may not.
     pub(super) fn nonblocking(&self) -> &Arc<dyn Backend> {
-        self.nonblocking.get_or_init(|| Arc::clone(&self.backend))
+        self.nonblocking.get_or_init(|| {
+            let backend = Arc::clone(&self.backend);
+            if backend.may_block() { Arc::new(OffThread::new(backend)) } else { backend }
+        })
     }
 
     #[inline]
@@ -120,22 +123,22 @@ impl Engine {
     }
 
     /// Writes what was gathered: audit rows and uses.
-    pub(super) fn flush(&self) -> Reply<()> {
+    pub(super) fn flush(&self, backend: &Arc<dyn Backend>) -> Reply<()> {
         self.metrics.publish();
-        let trail = self.trail.flush(&self.backend, &self.metrics);
-        let usage = self.usage.flush(&self.backend);
+        let trail = self.trail.flush(backend, &self.metrics);
+        let usage = self.usage.flush(backend);
         trail.and_then(move |written| usage.then(move |recorded| written.and(recorded)))
     }
 
     /// Refuses further calls, writes what was gathered, and closes the store, within the deadline.
-    pub(super) fn close(&self, deadline: Duration) -> Reply<()> {
+    pub(super) fn close(&self, backend: &Arc<dyn Backend>, deadline: Duration) -> Reply<()> {
         if self.closed.swap(true, Ordering::Relaxed) {
             return Reply::from(Ok(()));
         }
         self.housekeeper.stop();
-        let backend = Arc::clone(&self.backend);
+        let closing = Arc::clone(backend);
         // What could not be written is reported, and the store is closed all the same.
-        self.flush().and_then(move |flushed| backend.close(deadline).then(move |closed| flushed.and(closed)))
+        self.flush(backend).and_then(move |flushed| closing.close(deadline).then(move |closed| flushed.and(closed)))
     }
 }
 

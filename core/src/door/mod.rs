@@ -36,7 +36,7 @@ pub use self::{
 };
 use crate::{
     config::{Config, StoreConfig},
-    error::{Error, Reason, Result},
+    error::Result,
     model::{api_key::ApiKey, code::Region, decision::Position, id::InstitutionId},
     store::{Backend, memory::MemoryStore},
 };
@@ -187,7 +187,8 @@ impl Doorward {
     /// # Errors
     /// What a store can answer; `Unavailable` if the deadline passes first. The handle is closed all the same.
     pub fn close(&self, deadline: Duration) -> Result<()> {
-        self.engine()?.close(deadline).wait().map_err(|error| error.during("close"))
+        let engine = self.engine()?;
+        engine.close(engine.backend(), deadline).wait().map_err(|error| error.during("close"))
     }
 
     #[inline]
@@ -281,7 +282,8 @@ impl AsyncDoorward {
     /// # Errors
     /// As [`Doorward::close`].
     pub async fn close(&self, deadline: Duration) -> Result<()> {
-        self.door.engine()?.close(deadline).await.map_err(|error| error.during("close"))
+        let engine = self.door.engine()?;
+        engine.close(engine.nonblocking(), deadline).await.map_err(|error| error.during("close"))
     }
 
     /// The blocking handle.

@@ -206,8 +206,8 @@ impl ApiKeyStore for OffThread {
         self.call(move |store| store.revoke_all_keys(&institution_id, audit))
     }
 
-    fn note_use(&self, credential: &Credential, at: Timestamp) -> bool {
-        self.inner.note_use(credential, at)
+    fn note_use(&self, credential: &Credential) -> bool {
+        self.inner.note_use(credential)
     }
 
     fn record_use(&self, uses: Vec<KeyUse>) -> Reply<()> {

@@ -156,7 +156,6 @@ pub(crate) fn read_credential(row: &dyn Row) -> Result<Credential> {
         },
         expires_at: row.time(5)?,
         allowed_addresses: read_addresses(row, 6)?.map(Arc::new),
-        place: 0,
     })
 }
 
