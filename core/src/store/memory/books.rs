@@ -11,6 +11,7 @@ use super::{
     audit_ring::AuditRing,
     key_table::{KeyTable, KeyTableWriter},
     record::{HintPrefixes, KeyRecord},
+    rule::Rule,
     tenants::Tenants,
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
         id::{ApiKeyId, InstitutionId},
         institution::{Institution, institution_not_found},
         page::{Order, PageRequest},
-        policy::{Policy, PolicyVersion},
+        policy::PolicyVersion,
         time::Timestamp,
     },
     store::check_actor,
@@ -55,7 +56,7 @@ pub(super) struct Account {
 /// A policy, if there is one now, and everything it ever was.
 #[derive(Default)]
 pub(super) struct PolicyBook {
-    pub(super) current: Option<Arc<Policy>>,
+    pub(super) current: Option<Arc<Rule>>,
     pub(super) history: Vec<PolicyVersion>,
 }
 

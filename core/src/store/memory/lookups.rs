@@ -59,7 +59,7 @@ impl Good<'_> {
     /// The decision of the policy of the key's institution.
     #[inline]
     pub(crate) fn decide(&self, region: Region, position: &Position, default: DefaultDecision) -> Decision {
-        self.tenant.with_policy(region, |policy| policies::decide(policy, position, default))
+        self.tenant.with_rule(region, |rule| policies::decide(rule, position, default))
     }
 }
 

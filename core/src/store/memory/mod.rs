@@ -13,6 +13,7 @@ mod keys;
 mod lookups;
 mod policies;
 mod record;
+mod rule;
 mod tenants;
 
 use std::{
@@ -120,7 +121,7 @@ impl Backend for MemoryStore {
         // The lock keeps changes away. The door takes the way without it first.
         Reply::from(self.read().map(|books| {
             let (credential, tenant) = self.credential(&books, hash)?;
-            let decision = tenant.with_policy(region, |policy| policies::decide(policy, position, default));
+            let decision = tenant.with_rule(region, |rule| policies::decide(rule, position, default));
             Some((credential, decision))
         }))
     }

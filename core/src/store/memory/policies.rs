@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{MemoryStore, books::from_cursor};
+use super::{MemoryStore, books::from_cursor, rule::Rule};
 use crate::{
     model::{
         audit::AuditEntry,
@@ -25,17 +25,17 @@ impl PolicyStore for MemoryStore {
             let tenants = Arc::clone(&books.tenants);
             let account = books.account_mut(number)?;
             let book = account.policies.get(&change.region);
-            let before = book.and_then(|book| book.current.clone());
+            let before = book.and_then(|book| book.current.as_ref()).map(|rule| rule.policy().clone());
             let last_version = book.and_then(|book| book.history.last()).map_or(0, |version| version.version);
-            let after = change.apply(before.as_deref(), last_version, audit.occurred_at)?.map(Arc::new);
+            let after = change.apply(before.as_ref(), last_version, audit.occurred_at)?;
 
-            let history = change.history(before.as_deref(), after.as_deref(), last_version, &audit.actor, audit.occurred_at);
-            let answer = after.as_deref().or(before.as_deref()).cloned().ok_or_else(super::books::bug)?;
+            let history = change.history(before.as_ref(), after.as_ref(), last_version, &audit.actor, audit.occurred_at);
+            let answer = after.as_ref().or(before.as_ref()).cloned().ok_or_else(super::books::bug)?;
             let book = account.policies.entry(change.region).or_default();
             book.history.push(history);
-            book.current.clone_from(&after);
+            book.current = after.map(Rule::of).map(Arc::new);
             if let Some(tenant) = tenants.get(number) {
-                tenant.set_policy(change.region, after);
+                tenant.set_rule(change.region, book.current.clone());
             }
             Ok((answer, true))
         })
@@ -43,7 +43,10 @@ impl PolicyStore for MemoryStore {
 
     fn find_policy(&self, institution_id: &InstitutionId, region: Region) -> Reply<Option<Policy>> {
         let find = || {
-            self.lookups.tenants.find(institution_id).and_then(|(_, tenant)| tenant.with_policy(region, |policy| policy.cloned()))
+            self.lookups
+                .tenants
+                .find(institution_id)
+                .and_then(|(_, tenant)| tenant.with_rule(region, |rule| rule.map(|rule| rule.policy().clone())))
         };
         Reply::from(self.check_open().map(|()| find()))
     }
@@ -54,11 +57,12 @@ impl PolicyStore for MemoryStore {
             let Some((number, _)) = self.lookups.tenants.find(&query.institution_id) else {
                 return Ok(Page { items: Vec::new(), next: None });
             };
-            let mut policies: Vec<_> = books.account(number)?.policies.values().filter_map(|book| book.current.clone()).collect();
+            let mut policies: Vec<_> =
+                books.account(number)?.policies.values().filter_map(|book| Some(book.current.as_ref()?.policy())).collect();
             policies.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-            let position = |policy: &Arc<Policy>| (policy.created_at, policy.id.clone());
+            let position = |policy: &&Policy| (policy.created_at, policy.id.clone());
             let page = from_cursor(&policies, &query.page, PolicyId::from_stored, position);
-            let page = page.take(query.page.limit.saturating_add(1)).map(|policy| Policy::clone(policy)).collect();
+            let page = page.take(query.page.limit.saturating_add(1)).map(|policy| (*policy).clone()).collect();
             Ok(query.page.cut(List::Policies, page, |policy: &Policy| (policy.created_at, policy.id.to_string())))
         };
         Reply::from(list())
@@ -93,7 +97,7 @@ impl PolicyStore for MemoryStore {
         let decide = || {
             self.check_open()?;
             let (_, tenant) = self.lookups.tenants.find(institution_id).ok_or_else(|| institution_not_found(institution_id))?;
-            Ok(tenant.with_policy(region, |policy| positions.iter().map(|position| decide(policy, position, default)).collect()))
+            Ok(tenant.with_rule(region, |rule| positions.iter().map(|position| decide(rule, position, default)).collect()))
         };
         Reply::from(decide())
     }
@@ -110,13 +114,16 @@ impl PolicyStore for MemoryStore {
             return Reply::from(error);
         }
         match self.lookups.tenants.find(institution_id) {
-            Some((_, tenant)) => Reply::from(Ok(tenant.with_policy(region, |policy| decide(policy, position, default)))),
+            Some((_, tenant)) => Reply::from(Ok(tenant.with_rule(region, |rule| decide(rule, position, default)))),
             None => Reply::from(institution_not_found(institution_id)),
         }
     }
 }
 
 #[inline]
-pub(super) fn decide(policy: Option<&Policy>, position: &Position, default: DefaultDecision) -> Decision {
-    policy.map_or_else(|| Decision::by_default(default), |policy| Decision::by_policy(policy, position))
+pub(super) fn decide(rule: Option<&Rule>, position: &Position, default: DefaultDecision) -> Decision {
+    match rule {
+        Some(rule) => rule.decide(position),
+        None => Decision::by_default(default),
+    }
 }

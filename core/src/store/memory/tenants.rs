@@ -17,7 +17,8 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 
-use crate::model::{code::Region, id::InstitutionId, policy::Policy};
+use super::rule::Rule;
+use crate::model::{code::Region, id::InstitutionId};
 
 /// Institutions by number and by id.
 pub(super) struct Tenants {
@@ -31,13 +32,14 @@ pub(super) struct Tenants {
 /// An institution as lookups see it.
 pub(super) struct Tenant {
     pub(super) id: InstitutionId,
-    policies: OnceLock<Box<PolicyCell>>,
+    /// The first region's policy lies here, without a further step to it.
+    policy: OnceLock<PolicyCell>,
 }
 
 /// A region's policy, and the next region's. Institutions have few regions: a list is the fastest map.
 struct PolicyCell {
     region: Region,
-    policy: ArcSwapOption<Policy>,
+    rule: ArcSwapOption<Rule>,
     next: OnceLock<Box<PolicyCell>>,
 }
 
@@ -74,7 +76,7 @@ impl Tenants {
         let level = self.level(current)?;
         let level = if self.list.count() < level.len() / 2 { level } else { self.grow(current)? };
         let number = u32::try_from(self.list.count()).ok().filter(|number| *number < u32::MAX)?;
-        self.list.push(Tenant { id: id.clone(), policies: OnceLock::new() });
+        self.list.push(Tenant { id: id.clone(), policy: OnceLock::new() });
         self.place(level, &id, number);
         Some(number)
     }
@@ -118,31 +120,27 @@ impl Tenants {
 }
 
 impl Tenant {
-    /// Calls `read` with the policy in this region.
+    /// Calls `read` with the rules of the policy in this region.
     #[inline]
-    pub(super) fn with_policy<R>(&self, region: Region, read: impl FnOnce(Option<&Policy>) -> R) -> R {
-        let mut cell = self.policies.get();
+    pub(super) fn with_rule<R>(&self, region: Region, read: impl FnOnce(Option<&Rule>) -> R) -> R {
+        let mut cell = self.policy.get();
         while let Some(this) = cell {
             if this.region == region {
-                return read(this.policy.load().as_deref());
+                return read(this.rule.load().as_deref());
             }
-            cell = this.next.get();
+            cell = this.next.get().map(|next| &**next);
         }
         read(None)
     }
 
-    /// Puts a policy in its region, or removes the one that is there. One writer at a time.
-    pub(super) fn set_policy(&self, region: Region, policy: Option<Arc<Policy>>) {
-        let mut place = &self.policies;
-        loop {
-            let cell =
-                place.get_or_init(|| Box::new(PolicyCell { region, policy: ArcSwapOption::empty(), next: OnceLock::new() }));
-            if cell.region == region {
-                cell.policy.store(policy);
-                return;
-            }
-            place = &cell.next;
+    /// Puts rules in their region, or removes those that are there. One writer at a time.
+    pub(super) fn set_rule(&self, region: Region, rule: Option<Arc<Rule>>) {
+        let new = || PolicyCell { region, rule: ArcSwapOption::empty(), next: OnceLock::new() };
+        let mut cell = self.policy.get_or_init(new);
+        while cell.region != region {
+            cell = cell.next.get_or_init(|| Box::new(new()));
         }
+        cell.rule.store(rule);
     }
 }
 

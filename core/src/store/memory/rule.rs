@@ -1,0 +1,57 @@
+//! A policy as decisions need it: in one piece, so that a decision touches as little memory as it can.
+
+use smallvec::SmallVec;
+
+use crate::model::{
+    amount::Amount,
+    code::Currency,
+    decision::{Decision, PolicySource, Position},
+    id::PolicyId,
+    policy::Policy,
+};
+
+pub(super) struct Rule {
+    min_amount: Option<Amount>,
+    max_amount: Option<Amount>,
+    /// Few policies allow more than six currencies by name.
+    allowed_currencies: Option<SmallVec<[Currency; 6]>>,
+    id: PolicyId,
+    version: u64,
+    /// For what is not allowed, and has to be explained.
+    policy: Policy,
+}
+
+impl Rule {
+    pub(super) fn of(policy: Policy) -> Self {
+        let position = &policy.config.position;
+        Self {
+            min_amount: position.min_amount,
+            max_amount: position.max_amount,
+            allowed_currencies: position.allowed_currencies.as_deref().map(SmallVec::from_slice),
+            id: policy.id.clone(),
+            version: policy.version,
+            policy,
+        }
+    }
+
+    pub(super) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    #[inline]
+    pub(super) fn decide(&self, position: &Position) -> Decision {
+        let allowed = self.min_amount.is_none_or(|min| position.amount >= min)
+            && self.max_amount.is_none_or(|max| position.amount <= max)
+            && self.allowed_currencies.as_ref().is_none_or(|allowed| allowed.contains(&position.currency));
+        if !allowed {
+            return Decision::by_policy(&self.policy, position);
+        }
+        Decision {
+            allowed,
+            violations: Vec::new(),
+            policy_id: Some(self.id.clone()),
+            policy_version: Some(self.version),
+            policy: PolicySource::Found,
+        }
+    }
+}
