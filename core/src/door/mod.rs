@@ -78,9 +78,8 @@ impl Doorward {
             }
             #[cfg(not(feature = "sqlite"))]
             StoreConfig::Sqlite(_) => {
-                return Err(
-                    Error::new(Reason::Unsupported, "asks for SQLite, which this build does not have").field("STORE_BACKEND")
-                );
+                let message = "asks for SQLite, which this build does not have";
+                return Err(crate::error::Error::new(crate::error::Reason::Unsupported, message).field("STORE_BACKEND"));
             }
         };
         Ok(Self::with_backend(backend, config))
