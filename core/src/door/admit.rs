@@ -49,6 +49,13 @@ impl Engine {
     ) -> Result<Admission> {
         match self.recognise_for(credentials, request, asked)? {
             Recognised::Token(hash) => {
+                let default = self.config.default_decision;
+                let in_memory =
+                    self.lookups.as_deref().and_then(|lookups| lookups.admit(&hash, asked.region, asked.position, default));
+                if let Some((good, decision)) = in_memory {
+                    let context = AuthContext::key(good.role(), good.institution_id().clone(), good.id());
+                    return Ok(Admission { context: self.granted(context, request), decision });
+                }
                 let backend = self.backend();
                 let found = backend.admit(&hash, asked.region, asked.position, self.config.default_decision).wait();
                 self.admitted(&**backend, found, credentials, &hash, request)
@@ -59,7 +66,7 @@ impl Engine {
                     .backend()
                     .decide_one(institution_id, asked.region, asked.position, self.config.default_decision)
                     .wait()?;
-                Ok(Admission { context: self.granted_root(request), decision })
+                Ok(Admission { context: self.granted(AuthContext::root(), request), decision })
             }
         }
     }
@@ -82,7 +89,7 @@ impl Engine {
                     .nonblocking()
                     .decide_one(institution_id, asked.region, asked.position, self.config.default_decision)
                     .await?;
-                Ok(Admission { context: self.granted_root(request), decision })
+                Ok(Admission { context: self.granted(AuthContext::root(), request), decision })
             }
         }
     }

@@ -87,10 +87,13 @@ impl Engine {
     pub(super) fn identify(self: &Arc<Self>, credentials: Credentials<'_>, request: &Request) -> Identity {
         match self.recognise(credentials, request)? {
             Recognised::Token(hash) => {
+                if let Some(good) = self.lookups.as_deref().and_then(|lookups| lookups.good(&hash)) {
+                    return Ok(self.granted(AuthContext::key(good.role(), good.institution_id().clone(), good.id()), request));
+                }
                 let backend = self.backend();
                 self.judge(&**backend, backend.find_credential(&hash).wait(), credentials, &hash, request)
             }
-            Recognised::Root => Ok(self.granted_root(request)),
+            Recognised::Root => Ok(self.granted(AuthContext::root(), request)),
         }
     }
 
@@ -101,7 +104,7 @@ impl Engine {
                 let backend = self.nonblocking();
                 self.judge(&**backend, backend.find_credential(&hash).await, credentials, &hash, request)
             }
-            Recognised::Root => Ok(self.granted_root(request)),
+            Recognised::Root => Ok(self.granted(AuthContext::root(), request)),
         }
     }
 
@@ -166,11 +169,7 @@ impl Engine {
         if !backend.note_use(&credential) && self.usage.note(&credential.id, Timestamp::now()) != Noted::Known {
             self.wake_housekeeper();
         }
-        let context = AuthContext::key(credential.role, credential.institution_id, credential.id);
-        if self.config.audit.authentications {
-            self.note_success("authenticate", &context, SmolStr::default(), request);
-        }
-        Ok(context)
+        Ok(self.granted(AuthContext::key(credential.role, credential.institution_id, credential.id), request))
     }
 
     /// The record of the live key that has this token.
@@ -184,8 +183,8 @@ impl Engine {
         })
     }
 
-    pub(super) fn granted_root(self: &Arc<Self>, request: &Request) -> AuthContext {
-        let context = AuthContext::root();
+    #[inline]
+    pub(super) fn granted(self: &Arc<Self>, context: AuthContext, request: &Request) -> AuthContext {
         if self.config.audit.authentications {
             self.note_success("authenticate", &context, SmolStr::default(), request);
         }

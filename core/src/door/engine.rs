@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Reason, Result},
     fork,
     reply::Reply,
-    store::{Backend, off_thread::OffThread},
+    store::{Backend, memory::Lookups, off_thread::OffThread},
 };
 
 /// Everything behind a handle in one process.
@@ -26,13 +26,15 @@ pub(crate) struct Engine {
     pub(super) usage: Usage,
     pub(super) metrics: Metrics,
     pub(super) housekeeper: Housekeeper,
+    /// What may be looked up without asking the store.
+    pub(super) lookups: Option<Arc<Lookups>>,
     backend: Arc<dyn Backend>,
     nonblocking: OnceLock<Arc<dyn Backend>>,
     closed: AtomicBool,
 }
 
 impl Engine {
-    fn new(config: Arc<Config>, backend: Arc<dyn Backend>) -> Arc<Self> {
+    fn new(config: Arc<Config>, backend: Arc<dyn Backend>, lookups: Option<Arc<Lookups>>) -> Arc<Self> {
         Arc::new(Self {
             trail: Trail::default(),
             usage: Usage::default(),
@@ -41,6 +43,7 @@ impl Engine {
             nonblocking: OnceLock::new(),
             closed: AtomicBool::new(false),
             config,
+            lookups,
             backend,
         })
     }
@@ -157,10 +160,10 @@ pub(super) struct Engines {
 const NOBODY: u64 = u64::MAX;
 
 impl Engines {
-    pub(super) fn new(config: Config, backend: Arc<dyn Backend>) -> Self {
+    pub(super) fn new(config: Config, backend: Arc<dyn Backend>, lookups: Option<Arc<Lookups>>) -> Self {
         fork::watch();
         let config = Arc::new(config);
-        let first = Engine::new(Arc::clone(&config), backend);
+        let first = Engine::new(Arc::clone(&config), backend, lookups);
         Self { config, first, born: fork::count(), heirs: boxcar::Vec::new(), building: AtomicU64::new(NOBODY) }
     }
 
@@ -184,8 +187,10 @@ impl Engines {
             } else if self.building.compare_exchange(claimed, count, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 match self.first.backend.after_fork() {
                     Ok(backend) => {
+                        // A store of its own has other records than those that the parent looked up.
+                        let lookups = self.first.lookups.clone().filter(|_| backend.is_none());
                         let backend = backend.unwrap_or_else(|| Arc::clone(&self.first.backend));
-                        let engine = Engine::new(Arc::clone(&self.config), backend);
+                        let engine = Engine::new(Arc::clone(&self.config), backend, lookups);
                         engine.closed.store(self.first.closed.load(Ordering::Relaxed), Ordering::Relaxed);
                         self.heirs.push((count, engine));
                     }

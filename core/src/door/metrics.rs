@@ -2,22 +2,24 @@
 //! handed to the host's own recorder through the `metrics` facade.
 //!
 //! Counts are exact. Latencies of what memory answers are sampled, one call in 64: reading a clock twice costs as much as
-//! the lookup. The successes of the hottest operations are counted in shards, one per thread as far as they go, so that
-//! two threads do not pull one cache line back and forth.
+//! the lookup. The successes of the hottest operations are counted in shards, one for each thread, so that two threads do
+//! not pull one cache line back and forth (see `shard`).
 
 use std::{
-    cell::Cell,
     fmt::Write as _,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
 use serde::Serialize;
 
-use super::faces::Operation;
+use super::{
+    faces::Operation,
+    shard::{self, SHARDS},
+};
 use crate::error::Reason;
 
 /// The upper bounds of the histogram's buckets, in nanoseconds.
@@ -39,7 +41,6 @@ const BOUNDS: [u64; 16] = [
     1_000_000_000,
     10_000_000_000,
 ];
-const SHARDS: usize = 64;
 /// One call in so many is timed where memory answers.
 const SAMPLE: u64 = 64;
 /// The operations whose successes are counted in shards.
@@ -103,7 +104,7 @@ impl Metrics {
     pub(super) fn start(&self, operation: Operation) -> Option<Instant> {
         let tables = self.tables.as_ref()?;
         let timed = tables.time_all
-            || hot(operation).is_none_or(|hot| tables.hot_count(hot).is_some_and(|count| count.load(Relaxed) % SAMPLE == 0));
+            || hot(operation).is_none_or(|hot| tables.hot_count(hot).is_some_and(|(count, _)| count.load(Relaxed) % SAMPLE == 0));
         timed.then(Instant::now)
     }
 
@@ -112,7 +113,8 @@ impl Metrics {
     pub(super) fn finish(&self, operation: Operation, timer: Option<Instant>, refusal: Option<Reason>) -> bool {
         let Some(tables) = &self.tables else { return false };
         match (hot(operation).and_then(|hot| tables.hot_count(hot)), refusal) {
-            (Some(count), None) => _ = count.fetch_add(1, Relaxed),
+            (Some((count, shard::Hold::Alone)), None) => count.store(count.load(Relaxed).wrapping_add(1), Relaxed),
+            (Some((count, shard::Hold::Shared)), None) => _ = count.fetch_add(1, Relaxed),
             (_, refusal) => {
                 let outcome = refusal.map_or(0, |reason| (reason as usize).wrapping_add(1));
                 if let Some(count) = tables.counts.get(operation as usize).and_then(|counts| counts.get(outcome)) {
@@ -181,10 +183,11 @@ impl Metrics {
 }
 
 impl Tables {
-    /// The calling thread's count of a hot operation.
+    /// The calling thread's count of a hot operation, and whether other threads count there too.
     #[inline]
-    fn hot_count(&self, hot: usize) -> Option<&AtomicU64> {
-        self.hot.get(thread_shard()).and_then(|shard| shard.0.get(hot))
+    fn hot_count(&self, hot: usize) -> Option<(&AtomicU64, shard::Hold)> {
+        let (shard, hold) = shard::current();
+        Some((self.hot.get(shard)?.0.get(hot)?, hold))
     }
 
     fn hot_total(&self, hot: usize) -> u64 {
@@ -220,22 +223,6 @@ impl Handles {
 #[inline]
 fn hot(operation: Operation) -> Option<usize> {
     HOT.iter().position(|hot| *hot == operation)
-}
-
-/// The shard of the calling thread. Threads take shards in turn and share them when there are more.
-#[inline]
-fn thread_shard() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static SHARD: Cell<usize> = const { Cell::new(usize::MAX) };
-    }
-    let shard = SHARD.get();
-    if shard != usize::MAX {
-        return shard;
-    }
-    let shard = NEXT.fetch_add(1, Relaxed) % SHARDS;
-    SHARD.set(shard);
-    shard
 }
 
 /// What was counted and timed since the handle was opened.

@@ -15,6 +15,7 @@ mod metrics;
 mod operations;
 mod permission;
 mod request;
+mod shard;
 mod trail;
 mod usage;
 
@@ -34,6 +35,8 @@ pub use self::{
     metrics::{MetricsSnapshot, OperationCount, OperationLatency},
     request::Request,
 };
+#[cfg(feature = "sqlite")]
+use crate::store::sqlite::{SqliteOptions, SqliteStore};
 use crate::{
     config::{Config, StoreConfig},
     error::Result,
@@ -70,25 +73,29 @@ impl Doorward {
     /// # Errors
     /// `Config`, `Database` or `Unavailable`, naming the variable that is to blame.
     pub fn open(config: Config) -> Result<Self> {
-        let backend: Arc<dyn Backend> = match &config.store {
-            StoreConfig::Memory => Arc::new(MemoryStore::new(config.audit.memory_capacity)),
+        match &config.store {
+            StoreConfig::Memory => {
+                let store = MemoryStore::new(config.audit.memory_capacity);
+                let lookups = Some(store.lookups());
+                Ok(Self { engines: Arc::new(Engines::new(config, Arc::new(store), lookups)) })
+            }
             #[cfg(feature = "sqlite")]
             StoreConfig::Sqlite(path) => {
-                Arc::new(crate::store::sqlite::SqliteStore::open(path, crate::store::sqlite::SqliteOptions::default())?)
+                let store = SqliteStore::open(path, SqliteOptions::default())?;
+                Ok(Self::with_backend(Arc::new(store), config))
             }
             #[cfg(not(feature = "sqlite"))]
             StoreConfig::Sqlite(_) => {
                 let message = "asks for SQLite, which this build does not have";
-                return Err(crate::error::Error::new(crate::error::Reason::Unsupported, message).field("STORE_BACKEND"));
+                Err(crate::Error::new(crate::Reason::Unsupported, message).field("STORE_BACKEND"))
             }
-        };
-        Ok(Self::with_backend(backend, config))
+        }
     }
 
     /// Puts the door before a store of the host's own. What the configuration says of a store is ignored.
     #[must_use]
     pub fn with_backend(backend: Arc<dyn Backend>, config: Config) -> Self {
-        Self { engines: Arc::new(Engines::new(config, backend)) }
+        Self { engines: Arc::new(Engines::new(config, backend, None)) }
     }
 
     /// The same handle for asynchronous code, on any executor. It never blocks the thread that polls it.

@@ -17,7 +17,7 @@ use crate::{
 impl InstitutionStore for MemoryStore {
     fn insert_institution(&self, institution: Institution, audit: AuditEntry) -> Reply<Institution> {
         self.change(audit, |books, _| {
-            if self.tenants.find(&institution.id).is_some() {
+            if self.lookups.tenants.find(&institution.id).is_some() {
                 return Err(Error::new(Reason::InstitutionExists, format!("institution {} exists", institution.id))
                     .field("institution_id"));
             }
@@ -29,7 +29,11 @@ impl InstitutionStore for MemoryStore {
     fn find_institution(&self, id: &InstitutionId) -> Reply<Option<Institution>> {
         let find = || {
             let books = self.read()?;
-            self.tenants.find(id).map(|(number, _)| books.account(number).map(|account| account.institution.clone())).transpose()
+            self.lookups
+                .tenants
+                .find(id)
+                .map(|(number, _)| books.account(number).map(|account| account.institution.clone()))
+                .transpose()
         };
         Reply::from(find())
     }

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::{
     MemoryStore,
-    books::{bug, from_cursor},
-    key_table::Found,
-    record::{Flags, KeyRecord},
+    books::{Books, bug, from_cursor},
+    lookups::seconds,
+    record::Flags,
     tenants::Tenant,
 };
 use crate::{
@@ -24,45 +24,24 @@ use crate::{
 };
 
 impl MemoryStore {
-    /// The credential of a key that was found, and, if it is good and its slot says all, the note of its use.
-    #[inline]
-    pub(super) fn credential(&self, found: &Found<'_>, tenant: &Tenant) -> Option<Credential> {
-        let flags = Flags::of(found);
+    /// The credential of the key with this hash.
+    pub(super) fn credential(&self, books: &Books, hash: &KeyHash) -> Option<(Credential, &Tenant)> {
+        let found = self.lookups.keys.find(hash.as_bytes())?;
+        let tenant = self.lookups.tenants.get(found.entry.tenant)?;
+        let flags = Flags::of(&found);
         if flags.needs_record() {
-            return self.credential_of_record(found, tenant);
+            let key = books.key_by_hash(hash)?;
+            return Some((Credential::of(&key), tenant));
         }
-        let expires_at = found.entry.expires_ms.map(Timestamp::from_millis);
-        let standing = standing(flags);
-        let now = Timestamp::coarse_now();
-        if standing == KeyStatus::Active && expires_at.is_none_or(|expiry| expiry > now) {
-            found.stamp(seconds(now));
-        }
-        Some(Credential {
+        let credential = Credential {
             id: ApiKeyId::from_uuid_bytes(found.entry.id),
             institution_id: tenant.id.clone(),
             role: flags.role(),
-            standing,
-            expires_at,
+            standing: standing(flags),
+            expires_at: found.entry.expires_ms.map(Timestamp::from_millis),
             allowed_addresses: None,
-        })
-    }
-
-    /// The credential of a key with an address rule, or with an id that is a text. Takes the lock of the books.
-    #[cold]
-    fn credential_of_record(&self, found: &Found<'_>, tenant: &Tenant) -> Option<Credential> {
-        let books = self.read().ok()?;
-        let record = if KeyRecord::has_text_id(found) {
-            books.record(KeyRecord::number(found))?
-        } else {
-            books.record_of(&ApiKeyId::from_uuid_bytes(found.entry.id))?
         };
-        // The record, not the slot: it was read a moment before, and its address list belongs to it.
-        let key = books.whole(record)?;
-        Some(Credential {
-            institution_id: tenant.id.clone(),
-            allowed_addresses: record.allowed_addresses(),
-            ..Credential::of(&key)
-        })
+        Some((credential, tenant))
     }
 }
 
@@ -82,19 +61,12 @@ impl ApiKeyStore for MemoryStore {
     }
 
     fn known_hashes(&self, hashes: &[KeyHash]) -> Reply<Vec<KeyHash>> {
-        let known = |hash: &&KeyHash| self.keys.find(hash.as_bytes()).is_some();
+        let known = |hash: &&KeyHash| self.lookups.keys.find(hash.as_bytes()).is_some();
         Reply::from(self.check_open().map(|()| hashes.iter().filter(known).copied().collect()))
     }
 
-    #[inline]
     fn find_credential(&self, hash: &KeyHash) -> Reply<Option<Credential>> {
-        if let Err(error) = self.check_open() {
-            return Reply::from(error);
-        }
-        Reply::from(Ok(self.keys.find(hash.as_bytes()).and_then(|found| {
-            let tenant = self.tenants.get(found.entry.tenant)?;
-            self.credential(&found, tenant)
-        })))
+        Reply::from(self.read().map(|books| self.credential(&books, hash).map(|(credential, _)| credential)))
     }
 
     fn find_by_hash(&self, hash: &KeyHash) -> Reply<Option<ApiKey>> {
@@ -108,7 +80,7 @@ impl ApiKeyStore for MemoryStore {
     fn list_keys(&self, query: &ApiKeyQuery, at: Timestamp) -> Reply<Page<ApiKey>> {
         let list = || {
             let books = self.read()?;
-            let Some((number, _)) = self.tenants.find(&query.institution_id) else {
+            let Some((number, _)) = self.lookups.tenants.find(&query.institution_id) else {
                 return Ok(Page { items: Vec::new(), next: None });
             };
             let position = |number: &u32| {
@@ -169,13 +141,8 @@ impl ApiKeyStore for MemoryStore {
         })
     }
 
-    #[inline]
     fn note_use(&self, credential: &Credential) -> bool {
-        // Keys whose slot says all were stamped when they were found; the others are known to be accepted only now.
-        if credential.allowed_addresses.is_some() || credential.id.uuid_bytes().is_none() {
-            let _ = self.stamp(&credential.id, Timestamp::coarse_now());
-        }
-        true
+        self.stamp(&credential.id, Timestamp::coarse_now()).is_ok()
     }
 
     fn record_use(&self, uses: Vec<KeyUse>) -> Reply<()> {
@@ -186,14 +153,13 @@ impl ApiKeyStore for MemoryStore {
 impl MemoryStore {
     fn stamp(&self, id: &ApiKeyId, at: Timestamp) -> Result<(), Error> {
         let books = self.read()?;
-        if let Some(found) = books.record_of(id).and_then(|record| self.keys.find(record.key_hash().as_bytes())) {
+        if let Some(found) = books.record_of(id).and_then(|record| self.lookups.keys.find(record.key_hash().as_bytes())) {
             found.stamp(seconds(at));
         }
         Ok(())
     }
 }
 
-#[inline]
 fn standing(flags: Flags) -> KeyStatus {
     if flags.is_revoked() {
         KeyStatus::Revoked
@@ -202,10 +168,4 @@ fn standing(flags: Flags) -> KeyStatus {
     } else {
         KeyStatus::Active
     }
-}
-
-/// Seconds since 1970, as slots hold them, up to the year 2106.
-#[inline]
-fn seconds(at: Timestamp) -> u32 {
-    u32::try_from(at.as_millis() / 1000).unwrap_or(u32::MAX)
 }

@@ -42,15 +42,16 @@ impl PolicyStore for MemoryStore {
     }
 
     fn find_policy(&self, institution_id: &InstitutionId, region: Region) -> Reply<Option<Policy>> {
-        let find =
-            || self.tenants.find(institution_id).and_then(|(_, tenant)| tenant.with_policy(region, |policy| policy.cloned()));
+        let find = || {
+            self.lookups.tenants.find(institution_id).and_then(|(_, tenant)| tenant.with_policy(region, |policy| policy.cloned()))
+        };
         Reply::from(self.check_open().map(|()| find()))
     }
 
     fn list_policies(&self, query: &PolicyQuery) -> Reply<Page<Policy>> {
         let list = || {
             let books = self.read()?;
-            let Some((number, _)) = self.tenants.find(&query.institution_id) else {
+            let Some((number, _)) = self.lookups.tenants.find(&query.institution_id) else {
                 return Ok(Page { items: Vec::new(), next: None });
             };
             let mut policies: Vec<_> = books.account(number)?.policies.values().filter_map(|book| book.current.clone()).collect();
@@ -66,7 +67,7 @@ impl PolicyStore for MemoryStore {
     fn policy_history(&self, query: &PolicyHistoryQuery) -> Reply<Page<PolicyVersion>> {
         let list = || {
             let books = self.read()?;
-            let number = self.tenants.find(&query.institution_id).map(|(number, _)| number);
+            let number = self.lookups.tenants.find(&query.institution_id).map(|(number, _)| number);
             let account = number.map(|number| books.account(number)).transpose()?;
             let history = account.and_then(|account| account.policies.get(&query.region)).map_or(&[][..], |book| &book.history);
             // Versions alone order a history: two may carry the same time.
@@ -91,7 +92,7 @@ impl PolicyStore for MemoryStore {
     ) -> Reply<Vec<Decision>> {
         let decide = || {
             self.check_open()?;
-            let (_, tenant) = self.tenants.find(institution_id).ok_or_else(|| institution_not_found(institution_id))?;
+            let (_, tenant) = self.lookups.tenants.find(institution_id).ok_or_else(|| institution_not_found(institution_id))?;
             Ok(tenant.with_policy(region, |policy| positions.iter().map(|position| decide(policy, position, default)).collect()))
         };
         Reply::from(decide())
@@ -108,7 +109,7 @@ impl PolicyStore for MemoryStore {
         if let Err(error) = self.check_open() {
             return Reply::from(error);
         }
-        match self.tenants.find(institution_id) {
+        match self.lookups.tenants.find(institution_id) {
             Some((_, tenant)) => Reply::from(Ok(tenant.with_policy(region, |policy| decide(policy, position, default)))),
             None => Reply::from(institution_not_found(institution_id)),
         }

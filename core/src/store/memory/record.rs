@@ -1,7 +1,5 @@
 //! A key as memory keeps it: small, since there may be millions. What most keys do not have is kept apart.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value};
 use smol_str::{SmolStr, format_smolstr};
 
@@ -48,6 +46,12 @@ impl Flags {
         self.0 & Self::DISABLED != 0
     }
 
+    /// Whether the key is neither revoked nor disabled, and its slot says all that authentication needs.
+    #[inline]
+    pub(super) fn is_plain(self) -> bool {
+        self.0 & !Self::ADMIN == 0
+    }
+
     /// Whether the slot does not say all that authentication needs.
     #[inline]
     pub(super) fn needs_record(self) -> bool {
@@ -74,7 +78,7 @@ struct Rare {
     revoked_at: Option<Timestamp>,
     disabled_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
-    allowed_addresses: Option<Arc<AddressList>>,
+    allowed_addresses: AddressList,
     metadata: Map<String, Value>,
     rotated_from: Option<ApiKeyId>,
     rotated_to: Option<ApiKeyId>,
@@ -124,7 +128,7 @@ impl KeyRecord {
             revoked_at: key.revoked_at,
             disabled_at: key.disabled_at,
             expires_at: key.expires_at,
-            allowed_addresses: Some(&key.allowed_addresses).filter(|list| !list.is_empty()).cloned().map(Arc::new),
+            allowed_addresses: key.allowed_addresses.clone(),
             metadata: key.metadata.clone(),
             rotated_from: key.rotated_from.clone(),
             rotated_to: key.rotated_to.clone(),
@@ -157,7 +161,7 @@ impl KeyRecord {
             disabled_at: rare.and_then(|rare| rare.disabled_at),
             expires_at: rare.and_then(|rare| rare.expires_at),
             last_used_at: (last_used > 0).then(|| Timestamp::from_millis(u64::from(last_used).saturating_mul(1000))),
-            allowed_addresses: rare.and_then(|rare| rare.allowed_addresses.as_deref()).cloned().unwrap_or_default(),
+            allowed_addresses: rare.map(|rare| rare.allowed_addresses.clone()).unwrap_or_default(),
             metadata: rare.map(|rare| rare.metadata.clone()).unwrap_or_default(),
             rotated_from: rare.and_then(|rare| rare.rotated_from.clone()),
             rotated_to: rare.and_then(|rare| rare.rotated_to.clone()),
@@ -169,10 +173,6 @@ impl KeyRecord {
         &self.key_hash
     }
 
-    pub(super) fn allowed_addresses(&self) -> Option<Arc<AddressList>> {
-        self.rare.as_ref()?.allowed_addresses.clone()
-    }
-
     /// What the key's slot holds; `number` is the record's.
     pub(super) fn entry(&self, number: u32) -> Entry {
         let rare = self.rare.as_deref();
@@ -181,7 +181,7 @@ impl KeyRecord {
         let flags = flag(Flags::ADMIN, self.role == Role::Admin)
             | flag(Flags::REVOKED, rare.is_some_and(|rare| rare.revoked_at.is_some()))
             | flag(Flags::DISABLED, rare.is_some_and(|rare| rare.disabled_at.is_some()))
-            | flag(Flags::ADDRESSES, rare.is_some_and(|rare| rare.allowed_addresses.is_some()))
+            | flag(Flags::ADDRESSES, rare.is_some_and(|rare| !rare.allowed_addresses.is_empty()))
             | flag(Flags::TEXT_ID, uuid.is_none());
         let id = uuid.unwrap_or_else(|| {
             let mut bytes = [0; 16];

@@ -1,0 +1,111 @@
+//! What lookups read: the key table and the tenants, without a lock, an allocation or a reference count.
+
+use std::sync::{
+    Arc,
+    atomic::{
+        AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+        fence,
+    },
+};
+
+use super::{
+    key_table::{Found, KeyTable},
+    policies,
+    record::Flags,
+    tenants::{Tenant, Tenants},
+};
+use crate::{
+    model::{
+        api_key::Role,
+        code::Region,
+        decision::{Decision, DefaultDecision, Position},
+        id::{ApiKeyId, InstitutionId},
+        time::Timestamp,
+    },
+    token::KeyHash,
+};
+
+/// Keys and policies as they stand in memory, shared by the store that changes them and the door that asks.
+pub(crate) struct Lookups {
+    pub(super) keys: Arc<KeyTable>,
+    pub(super) tenants: Arc<Tenants>,
+    /// Odd while a change is under way; two equal even readings with a look in between mean one view.
+    changes: AtomicU64,
+}
+
+/// A key that was found good as far as its slot tells, which is all there is to know of it.
+pub(crate) struct Good<'a> {
+    found: Found<'a>,
+    tenant: &'a Tenant,
+}
+
+impl Good<'_> {
+    #[inline]
+    pub(crate) fn role(&self) -> Role {
+        Flags::of(&self.found).role()
+    }
+
+    #[inline]
+    pub(crate) fn institution_id(&self) -> &InstitutionId {
+        &self.tenant.id
+    }
+
+    #[inline]
+    pub(crate) fn id(&self) -> ApiKeyId {
+        ApiKeyId::from_uuid_bytes(self.found.entry.id)
+    }
+}
+
+impl Lookups {
+    pub(super) fn new(keys: Arc<KeyTable>, tenants: Arc<Tenants>) -> Self {
+        Self { keys, tenants, changes: AtomicU64::new(0) }
+    }
+
+    /// The key with this hash, if it is good, and usable from anywhere; its use is noted. `None` says nothing: whoever wants
+    /// to know more asks the store.
+    #[inline]
+    pub(crate) fn good(&self, hash: &KeyHash) -> Option<Good<'_>> {
+        let found = self.keys.find(hash.as_bytes())?;
+        let now = Timestamp::coarse_now();
+        let flags = Flags::of(&found);
+        if !flags.is_plain() || found.entry.expires_ms.is_some_and(|expiry| expiry <= now.as_millis()) {
+            return None;
+        }
+        let tenant = self.tenants.get(found.entry.tenant)?;
+        found.stamp(seconds(now));
+        Some(Good { found, tenant })
+    }
+
+    /// The same together with the decision of its institution's policy, on one view of both. `None` says nothing; nor does
+    /// it if changes keep coming between.
+    #[inline]
+    pub(crate) fn admit(
+        &self,
+        hash: &KeyHash,
+        region: Region,
+        position: &Position,
+        default: DefaultDecision,
+    ) -> Option<(Good<'_>, Decision)> {
+        let before = self.changes.load(Acquire);
+        let good = self.good(hash)?;
+        let decision = good.tenant.with_policy(region, |policy| policies::decide(policy, position, default));
+        fence(Acquire);
+        (before & 1 == 0 && self.changes.load(Relaxed) == before).then_some((good, decision))
+    }
+
+    /// Makes a change of which no reader takes half for one view.
+    pub(super) fn change<T>(&self, change: impl FnOnce() -> T) -> T {
+        self.changes.fetch_add(1, Relaxed);
+        fence(Release);
+        let changed = change();
+        self.changes.fetch_add(1, Release);
+        changed
+    }
+}
+
+/// Seconds since 1970, as slots hold them, up to the year 2106.
+#[inline]
+pub(super) fn seconds(at: Timestamp) -> u32 {
+    u32::try_from(at.as_millis() / 1000).unwrap_or(u32::MAX)
+}
