@@ -9,7 +9,14 @@
 
 #![cfg_attr(
     test,
-    expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that panics is a test that fails")
+    expect(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::panic,
+        reason = "a test that panics is a test that fails"
+    )
 )]
 
 mod config;
