@@ -34,18 +34,26 @@ const ROUNDS: usize = 15;
 const INSTITUTIONS: usize = 1000;
 
 fn main() {
+    // `-- 1000`, `-- policies` or `-- memory` runs that part alone.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let runs = |part: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == part);
     println!("lookup: ns per call, median of {ROUNDS} interleaved rounds\n");
     println!(
         "{:>9} {:>8} {:>8} {:>8} {:>10} {:>10} {:>10}",
         "keys", "a sha", "b probe", "c verify", "c/(a+b)", "2 thr/1", "hot 2/1"
     );
     for keys in [1_000, 100_000, 1_000_000] {
-        verify(keys);
+        if runs(&keys.to_string()) {
+            verify(keys);
+        }
     }
     println!();
-    policies();
-    println!();
-    memory();
+    if runs("policies") {
+        policies();
+    }
+    if runs("memory") {
+        memory();
+    }
 }
 
 struct Data {

@@ -64,8 +64,12 @@ impl Error {
     /// Notes the operation in which it happened, unless an inner one is noted already.
     #[must_use]
     pub(crate) fn during(mut self, operation: &'static str) -> Self {
-        self.0.operation.get_or_insert(operation);
+        self.note_operation(operation);
         self
+    }
+
+    pub(crate) fn note_operation(&mut self, operation: &'static str) {
+        self.0.operation.get_or_insert(operation);
     }
 
     /// The kind: what a caller is to do about it.

@@ -68,7 +68,7 @@ fn one_block(message: &[u8]) -> Option<KeyHash> {
     room.get_mut(..message.len())?.copy_from_slice(message);
     *room.get_mut(message.len())? = 0x80;
     *length = u64::try_from(message.len()).ok()?.wrapping_mul(8).to_be_bytes();
-    compress256(&mut state, &[block]);
+    compress256(&mut state, std::slice::from_ref(&block));
     let mut hash = [0; 32];
     hash.as_chunks_mut().0.iter_mut().zip(state).for_each(|(bytes, word)| *bytes = word.to_be_bytes());
     Some(KeyHash(hash))

@@ -7,6 +7,7 @@ use super::{
     context::{Admission, AuthContext},
     credentials::Credentials,
     engine::Engine,
+    operations::Operations,
     request::Request,
 };
 use crate::{
@@ -40,58 +41,73 @@ impl<'a> Asked<'a> {
 }
 
 impl Engine {
-    /// Authenticates and decides, blocking.
+    /// Authenticates and decides, blocking. Good keys in memory are answered in place, as in `verify`.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that the answer is built in its place")]
     pub(super) fn admit(
         self: &Arc<Self>,
         credentials: Credentials<'_>,
         request: &Request,
         asked: &Asked<'_>,
     ) -> Result<Admission> {
-        match self.recognise_for(credentials, request, asked)? {
-            Recognised::Token(hash) => {
-                let default = self.config.default_decision;
-                let in_memory =
-                    self.lookups.as_deref().and_then(|lookups| lookups.admit(&hash, asked.region, asked.position, default));
-                if let Some((good, decision)) = in_memory {
-                    let context = AuthContext::key(good.role(), good.institution_id().clone(), good.id());
-                    return Ok(Admission { context: self.granted(context, request), decision });
-                }
-                let backend = self.backend();
-                let found = backend.admit(&hash, asked.region, asked.position, self.config.default_decision).wait();
-                self.admitted(&**backend, found, credentials, &hash, request)
-            }
-            Recognised::Root => {
-                let institution_id = asked.institution_of_root()?;
-                let decision = self
-                    .backend()
-                    .decide_one(institution_id, asked.region, asked.position, self.config.default_decision)
-                    .wait()?;
-                Ok(Admission { context: self.granted(AuthContext::root(), request), decision })
-            }
+        let recognised = self.recognise_for(credentials, request, asked)?;
+        if let Some(admission) = self.admit_in_memory(&recognised, asked) {
+            return Ok(admission);
         }
+        self.admit_by_store(recognised, credentials, request, asked)
     }
 
+    #[inline(never)]
+    fn admit_by_store(
+        self: &Arc<Self>,
+        recognised: Recognised,
+        credentials: Credentials<'_>,
+        request: &Request,
+        asked: &Asked<'_>,
+    ) -> Result<Admission> {
+        let (backend, default) = (self.backend(), self.config.default_decision);
+        let admission = match recognised {
+            Recognised::Token(hash) => {
+                let found = backend.admit(&hash, asked.region, asked.position, default).wait();
+                self.admitted(&**backend, found, credentials, &hash, request)?
+            }
+            Recognised::Root => {
+                let decision = backend.decide_one(asked.institution_of_root()?, asked.region, asked.position, default).wait()?;
+                Admission { context: self.granted(AuthContext::root(), request), decision }
+            }
+        };
+        if asked.is_elsewhere(&admission.context) {
+            return Operations::caller(self, backend, &admission.context, request).refuse_admission(asked.institution_id).wait();
+        }
+        Ok(admission)
+    }
+
+    /// The same without blocking.
     pub(super) async fn admit_async(
         self: &Arc<Self>,
         credentials: Credentials<'_>,
         request: &Request,
         asked: &Asked<'_>,
     ) -> Result<Admission> {
-        match self.recognise_for(credentials, request, asked)? {
+        let (backend, default) = (self.nonblocking(), self.config.default_decision);
+        let recognised = self.recognise_for(credentials, request, asked)?;
+        if let Some(admission) = self.admit_in_memory(&recognised, asked) {
+            return Ok(admission);
+        }
+        let admission = match recognised {
             Recognised::Token(hash) => {
-                let backend = self.nonblocking();
-                let found = backend.admit(&hash, asked.region, asked.position, self.config.default_decision).await;
-                self.admitted(&**backend, found, credentials, &hash, request)
+                let found = backend.admit(&hash, asked.region, asked.position, default).await;
+                self.admitted(&**backend, found, credentials, &hash, request)?
             }
             Recognised::Root => {
-                let institution_id = asked.institution_of_root()?;
-                let decision = self
-                    .nonblocking()
-                    .decide_one(institution_id, asked.region, asked.position, self.config.default_decision)
-                    .await?;
-                Ok(Admission { context: self.granted(AuthContext::root(), request), decision })
+                let decision = backend.decide_one(asked.institution_of_root()?, asked.region, asked.position, default).await?;
+                Admission { context: self.granted(AuthContext::root(), request), decision }
             }
+        };
+        if asked.is_elsewhere(&admission.context) {
+            return Operations::caller(self, backend, &admission.context, request).refuse_admission(asked.institution_id).await;
         }
+        Ok(admission)
     }
 
     #[inline]
@@ -105,7 +121,21 @@ impl Engine {
         })
     }
 
-    #[inline]
+    /// The admission of a good key for its own institution, if memory can answer on one view.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that the answer is built in its place")]
+    fn admit_in_memory(&self, recognised: &Recognised, asked: &Asked<'_>) -> Option<Admission> {
+        let lookups = self.lookups.as_deref().filter(|_| !self.config.audit.authentications)?;
+        let Recognised::Token(hash) = recognised else { return None };
+        let view = lookups.view()?;
+        let good = lookups.good(hash)?;
+        if asked.institution_id.is_some_and(|id| id != good.institution_id()) {
+            return None;
+        }
+        let decision = good.decide(asked.region, asked.position, self.config.default_decision);
+        view.still_holds().then(|| Admission { context: AuthContext::of(&good), decision })
+    }
+
     fn admitted(
         self: &Arc<Self>,
         backend: &dyn Backend,

@@ -27,7 +27,7 @@ use crate::{
         time::Timestamp,
     },
     reply::Reply,
-    store::{Backend, Credential},
+    store::{Backend, Credential, memory::Good},
     token::{KeyHash, MAX_TOKEN, Shape},
 };
 
@@ -49,14 +49,30 @@ pub(super) enum Recognised {
 }
 
 impl Engine {
-    #[inline]
-    pub(super) fn verify(self: &Arc<Self>, operation: Operation, credentials: Credentials<'_>, request: &Request) -> Identity {
+    /// Who presents these credentials; `answer` makes of it what the caller wants. Good keys in memory, the usual case, are
+    /// answered here; it is built where it is wanted, since moving an answer about costs as much as finding it.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that the answer is built in its place")]
+    pub(super) fn verify<R>(
+        self: &Arc<Self>,
+        operation: Operation,
+        credentials: Credentials<'_>,
+        request: &Request,
+        answer: impl FnOnce(Identity) -> R,
+    ) -> R {
         let _span = tracing::debug_span!("doorward", operation = operation.name()).entered();
         let timer = self.metrics.start(operation);
-        let identity = self.check_open().map_err(Refusal::of).and_then(|()| self.identify(credentials, request));
-        self.verified(operation, timer, identity)
+        let recognised = self.recognise(credentials, request);
+        if let Some(good) = self.good(&recognised) {
+            self.count(operation, timer, None);
+            return answer(Ok(AuthContext::of(&good)));
+        }
+        let identity = self.identify(recognised, credentials, request);
+        self.count(operation, timer, identity.as_ref().err());
+        answer(identity)
     }
 
+    /// The same without blocking.
     pub(super) async fn verify_async(
         self: &Arc<Self>,
         operation: Operation,
@@ -67,29 +83,40 @@ impl Engine {
 
         let span = tracing::debug_span!("doorward", operation = operation.name());
         let timer = self.metrics.start(operation);
-        let identity = match self.check_open() {
-            Ok(()) => self.identify_async(credentials, request).instrument(span).await,
-            Err(error) => Err(Refusal::of(error)),
+        let recognised = span.in_scope(|| self.recognise(credentials, request));
+        let identity = match self.good(&recognised) {
+            Some(good) => Ok(AuthContext::of(&good)),
+            None => self.identify_async(recognised, credentials, request).instrument(span).await,
         };
-        self.verified(operation, timer, identity)
-    }
-
-    #[inline]
-    fn verified(self: &Arc<Self>, operation: Operation, timer: Option<Instant>, identity: Identity) -> Identity {
-        if self.metrics.finish(operation, timer, identity.as_ref().err().map(|refusal| refusal.reason)) || identity.is_err() {
-            self.wake_housekeeper();
-        }
+        self.count(operation, timer, identity.as_ref().err());
         identity
     }
 
-    /// Who presents these credentials.
     #[inline]
-    pub(super) fn identify(self: &Arc<Self>, credentials: Credentials<'_>, request: &Request) -> Identity {
-        match self.recognise(credentials, request)? {
+    fn count(self: &Arc<Self>, operation: Operation, timer: Option<Instant>, refusal: Option<&Refusal>) {
+        if self.metrics.finish(operation, timer, refusal.map(|refusal| refusal.reason)) || refusal.is_some() {
+            self.wake_housekeeper();
+        }
+    }
+
+    /// The key that was recognised, if memory can tell that it is good, and nothing but its use is to be noted.
+    #[inline]
+    fn good(&self, recognised: &Result<Recognised, Refusal>) -> Option<Good<'_>> {
+        match recognised {
+            Ok(Recognised::Token(hash)) => self.lookups.as_deref().filter(|_| !self.config.audit.authentications)?.good(hash),
+            _ => None,
+        }
+    }
+
+    #[inline(never)]
+    fn identify(
+        self: &Arc<Self>,
+        recognised: Result<Recognised, Refusal>,
+        credentials: Credentials<'_>,
+        request: &Request,
+    ) -> Identity {
+        match recognised? {
             Recognised::Token(hash) => {
-                if let Some(good) = self.lookups.as_deref().and_then(|lookups| lookups.good(&hash)) {
-                    return Ok(self.granted(AuthContext::key(good.role(), good.institution_id().clone(), good.id()), request));
-                }
                 let backend = self.backend();
                 self.judge(&**backend, backend.find_credential(&hash).wait(), credentials, &hash, request)
             }
@@ -97,9 +124,13 @@ impl Engine {
         }
     }
 
-    /// The same without blocking.
-    pub(super) async fn identify_async(self: &Arc<Self>, credentials: Credentials<'_>, request: &Request) -> Identity {
-        match self.recognise(credentials, request)? {
+    async fn identify_async(
+        self: &Arc<Self>,
+        recognised: Result<Recognised, Refusal>,
+        credentials: Credentials<'_>,
+        request: &Request,
+    ) -> Identity {
+        match recognised? {
             Recognised::Token(hash) => {
                 let backend = self.nonblocking();
                 self.judge(&**backend, backend.find_credential(&hash).await, credentials, &hash, request)
@@ -111,6 +142,7 @@ impl Engine {
     /// What the credentials themselves say.
     #[inline]
     pub(super) fn recognise(&self, credentials: Credentials<'_>, request: &Request) -> Result<Recognised, Refusal> {
+        self.check_open().map_err(Refusal::of)?;
         let token = credentials.reveal().map_err(|reason| self.refuse(reason, || None, request))?;
         if token.len() > MAX_TOKEN {
             // Not hashed: a hint of it would cost as much as its sender likes.
@@ -134,7 +166,6 @@ impl Engine {
     }
 
     /// Whether the key that was found is good.
-    #[inline]
     pub(super) fn judge(
         self: &Arc<Self>,
         backend: &dyn Backend,

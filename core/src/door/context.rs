@@ -10,6 +10,7 @@ use crate::{
         decision::Decision,
         id::{ApiKeyId, InstitutionId},
     },
+    store::memory::Good,
 };
 
 /// Who the caller is. Only authentication makes one; it can be written as JSON, and never read back.
@@ -24,6 +25,12 @@ pub struct AuthContext {
 impl AuthContext {
     pub(super) fn root() -> Self {
         Self { role: Role::Root, institution_id: None, api_key_id: None }
+    }
+
+    /// A key that memory found good.
+    #[inline]
+    pub(super) fn of(good: &Good<'_>) -> Self {
+        Self::key(good.role(), good.institution_id().clone(), good.id())
     }
 
     #[inline]

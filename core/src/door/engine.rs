@@ -94,8 +94,9 @@ impl Engine {
     pub(super) fn timed<T>(self: &Arc<Self>, operation: Operation, call: impl FnOnce() -> Result<T>) -> Result<T> {
         let _span = tracing::debug_span!("doorward", operation = operation.name()).entered();
         let timer = self.metrics.start(operation);
-        let answer = call();
-        self.finish(operation, timer, answer)
+        let mut answer = call();
+        self.finish(operation, timer, &mut answer);
+        answer
     }
 
     pub(super) async fn timed_async<T>(
@@ -107,17 +108,19 @@ impl Engine {
 
         let span = tracing::debug_span!("doorward", operation = operation.name());
         let timer = self.metrics.start(operation);
-        let answer = call.instrument(span).await;
-        self.finish(operation, timer, answer)
+        let mut answer = call.instrument(span).await;
+        self.finish(operation, timer, &mut answer);
+        answer
     }
 
     #[inline]
-    fn finish<T>(self: &Arc<Self>, operation: Operation, timer: Option<Instant>, answer: Result<T>) -> Result<T> {
-        let answer = answer.map_err(|error| error.during(operation.name()));
+    fn finish<T>(self: &Arc<Self>, operation: Operation, timer: Option<Instant>, answer: &mut Result<T>) {
+        if let Err(error) = answer {
+            error.note_operation(operation.name());
+        }
         if self.metrics.finish(operation, timer, answer.as_ref().err().map(Error::reason)) {
             self.wake_housekeeper();
         }
-        answer
     }
 
     /// Has what was gathered written within the usual interval.

@@ -26,7 +26,6 @@ use self::{
     authenticate::Refusal,
     engine::{Engine, Engines},
     faces::Operation,
-    operations::Operations,
 };
 pub use self::{
     context::{Admission, AuthContext, Verdict},
@@ -110,9 +109,10 @@ impl Doorward {
     #[inline]
     pub fn verify<'a>(&self, credentials: impl Into<Credentials<'a>>, request: &Request) -> Verdict {
         match self.engine() {
-            Ok(engine) => {
-                engine.verify(Operation::verify, credentials.into(), request).map_or_else(Refusal::verdict, Verdict::Granted)
-            }
+            Ok(engine) => engine.verify(Operation::verify, credentials.into(), request, |identity| match identity {
+                Ok(context) => Verdict::Granted(context),
+                Err(refusal) => refusal.verdict(),
+            }),
             Err(error) => Verdict::Refused(error.reason()),
         }
     }
@@ -123,8 +123,10 @@ impl Doorward {
     /// `Unauthenticated`: `missing`, `malformed`, `unknown`, `revoked`, `disabled`, `expired`, `address_not_allowed`; and
     /// what a store can answer. The reason is for the host; tell a remote caller no more than "missing" or "invalid API key".
     pub fn authenticate<'a>(&self, credentials: impl Into<Credentials<'a>>, request: &Request) -> Result<AuthContext> {
-        let identity = self.engine()?.verify(Operation::authenticate, credentials.into(), request);
-        identity.map_err(|refusal| refusal.into_error().during("authenticate"))
+        self.engine()?.verify(Operation::authenticate, credentials.into(), request, |identity| match identity {
+            Ok(context) => Ok(context),
+            Err(refusal) => Err(refusal.into_error().during("authenticate")),
+        })
     }
 
     /// Authenticates the caller and asks the policy of its institution in a region about a position: one call, on one view
@@ -143,12 +145,7 @@ impl Doorward {
     ) -> Result<Admission> {
         let engine = self.engine()?;
         let asked = Asked { institution_id, region, position };
-        let admission = engine.timed(Operation::admit, || engine.admit(credentials.into(), request, &asked))?;
-        if asked.is_elsewhere(&admission.context) {
-            let operations = Operations::caller(engine, engine.backend(), &admission.context, request);
-            return operations.refuse_admission(institution_id).wait();
-        }
-        Ok(admission)
+        engine.timed(Operation::admit, || engine.admit(credentials.into(), request, &asked))
     }
 
     /// The record of the live key that has this token, or nothing.
@@ -246,12 +243,7 @@ impl AsyncDoorward {
     ) -> Result<Admission> {
         let engine = self.door.engine()?;
         let asked = Asked { institution_id, region, position };
-        let admission = engine.timed_async(Operation::admit, engine.admit_async(credentials.into(), request, &asked)).await?;
-        if asked.is_elsewhere(&admission.context) {
-            let operations = Operations::caller(engine, engine.nonblocking(), &admission.context, request);
-            return operations.refuse_admission(institution_id).await;
-        }
-        Ok(admission)
+        engine.timed_async(Operation::admit, engine.admit_async(credentials.into(), request, &asked)).await
     }
 
     /// As [`Doorward::find_by_token`].

@@ -55,6 +55,27 @@ impl Good<'_> {
     pub(crate) fn id(&self) -> ApiKeyId {
         ApiKeyId::from_uuid_bytes(self.found.entry.id)
     }
+
+    /// The decision of the policy of the key's institution.
+    #[inline]
+    pub(crate) fn decide(&self, region: Region, position: &Position, default: DefaultDecision) -> Decision {
+        self.tenant.with_policy(region, |policy| policies::decide(policy, position, default))
+    }
+}
+
+/// A look at several things.
+pub(crate) struct View<'a> {
+    lookups: &'a Lookups,
+    before: u64,
+}
+
+impl View<'_> {
+    /// Whether no change came between, so that all that was seen belongs together.
+    #[inline]
+    pub(crate) fn still_holds(&self) -> bool {
+        fence(Acquire);
+        self.lookups.changes.load(Relaxed) == self.before
+    }
 }
 
 impl Lookups {
@@ -77,21 +98,11 @@ impl Lookups {
         Some(Good { found, tenant })
     }
 
-    /// The same together with the decision of its institution's policy, on one view of both. `None` says nothing; nor does
-    /// it if changes keep coming between.
+    /// The beginning of a look at several things; `None` while a change is under way.
     #[inline]
-    pub(crate) fn admit(
-        &self,
-        hash: &KeyHash,
-        region: Region,
-        position: &Position,
-        default: DefaultDecision,
-    ) -> Option<(Good<'_>, Decision)> {
+    pub(crate) fn view(&self) -> Option<View<'_>> {
         let before = self.changes.load(Acquire);
-        let good = self.good(hash)?;
-        let decision = good.tenant.with_policy(region, |policy| policies::decide(policy, position, default));
-        fence(Acquire);
-        (before & 1 == 0 && self.changes.load(Relaxed) == before).then_some((good, decision))
+        (before & 1 == 0).then_some(View { lookups: self, before })
     }
 
     /// Makes a change of which no reader takes half for one view.

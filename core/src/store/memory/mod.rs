@@ -24,7 +24,7 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use self::lookups::Lookups;
+pub(crate) use self::lookups::{Good, Lookups};
 use self::{audit_ring::DEFAULT_CAPACITY, books::Books, key_table::KeyTable, tenants::Tenants};
 use super::{AuditStore, Backend, Credential, Generation, StoreStatus};
 use crate::{
