@@ -311,11 +311,7 @@ fn decode_checksum(digits: &[u8; CHECKSUM]) -> Option<u32> {
         let mut values = [u8::MAX; 256];
         let mut value = 0;
         while value < 62 {
-            #[expect(
-                clippy::indexing_slicing,
-                clippy::arithmetic_side_effects,
-                reason = "evaluated by the compiler, within bounds"
-            )]
+            #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, within bounds")]
             {
                 values[DIGITS[value] as usize] = value as u8;
                 value += 1;

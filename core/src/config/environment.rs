@@ -172,7 +172,8 @@ mod tests {
     #[test]
     fn what_is_set_but_wrong_is_refused_by_name() {
         use Reason::{InvalidVariable, MissingVariable, Unsupported};
-        let cases: &[(&[(&str, &str)], Reason, &str)] = &[
+        type Case = (&'static [(&'static str, &'static str)], Reason, &'static str);
+        let cases: &[Case] = &[
             (&[("STORE_BACKEND", "redis")], InvalidVariable, "STORE_BACKEND"),
             (&[("STORE_BACKEND", "")], InvalidVariable, "STORE_BACKEND"),
             (&[("STORE_BACKEND", "postgres")], Unsupported, "STORE_BACKEND"),

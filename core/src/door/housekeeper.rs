@@ -67,7 +67,7 @@ fn keep_house(shared: &Shared, engine: &Weak<Engine>) {
             *state == State::Stopped
         };
         let Some(engine) = engine.upgrade() else { return };
-        if stopped || round % rounds == 0 {
+        if stopped || round.is_multiple_of(rounds) {
             if let Err(error) = engine.flush(engine.backend()).wait() {
                 tracing::warn!(%error, "doorward could not write audit rows or last uses; it will try again");
             }

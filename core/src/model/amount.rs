@@ -66,7 +66,7 @@ impl Amount {
         }
         let length = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let power = exponent.saturating_sub(length(fraction.len())).saturating_add(length(trailing));
-        if digits.len() > Self::MAX_DIGITS || power < -i64::from(Self::MAX_SCALE) {
+        if digits.len() > Self::MAX_DIGITS || power.saturating_add(i64::from(Self::MAX_SCALE)) < 0 {
             return Err(Error::new(
                 Reason::TooPrecise,
                 "must have at most 28 significant digits and 8 decimal places; it is never rounded",
