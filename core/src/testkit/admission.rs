@@ -28,8 +28,7 @@ const ALLOW: DefaultDecision = DefaultDecision::Allow;
 
 fn admit(stage: &Stage, hash: &KeyHash, amount: &str, default: DefaultDecision) -> Result<Option<(Credential, Decision)>> {
     let position = Position::parse(amount, "USD")?;
-    let admitted = answer(stage.store.admit(hash, region()?, &position, default))?;
-    Ok(admitted.map(|(credential, decision)| (Credential { place: 0, ..credential }, decision)))
+    answer(stage.store.admit(hash, region()?, &position, default))
 }
 
 fn credential_and_decision(stage: &Stage) -> Check {

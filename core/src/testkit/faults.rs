@@ -162,8 +162,8 @@ impl ApiKeyStore for Faults {
         self.call(|store| store.revoke_all_keys(institution_id, audit))
     }
 
-    fn note_use(&self, credential: &Credential, at: Timestamp) -> bool {
-        self.store.note_use(credential, at)
+    fn note_use(&self, credential: &Credential) -> bool {
+        self.store.note_use(credential)
     }
 
     fn record_use(&self, uses: Vec<KeyUse>) -> Reply<()> {
@@ -186,6 +186,16 @@ impl PolicyStore for Faults {
 
     fn policy_history(&self, query: &PolicyHistoryQuery) -> Reply<Page<PolicyVersion>> {
         self.call(|store| store.policy_history(query))
+    }
+
+    fn decide_one(
+        &self,
+        institution_id: &InstitutionId,
+        region: Region,
+        position: &Position,
+        default: DefaultDecision,
+    ) -> Reply<Decision> {
+        self.call(|store| store.decide_one(institution_id, region, position, default))
     }
 
     fn decide(

@@ -75,7 +75,7 @@ fn filtered(stage: &Stage) -> Check {
     stage.change_key(&revoked_reader, KeyChange::Revoke)?;
 
     let now = stage.tick();
-    let mut expect = |include_revoked, role, status, expected: &[&ApiKey]| {
+    let expect = |include_revoked, role, status, expected: &[&ApiKey]| {
         let query = ApiKeyQuery { include_revoked, role, status, ..ApiKeyQuery::of(institution.clone()) };
         let expected: Vec<_> = expected.iter().copied().map(id_of).collect();
         lists(&expected, |page| list(stage, &query, page, now), id_of)

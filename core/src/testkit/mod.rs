@@ -9,7 +9,7 @@
 //! use doorward::{store::{Backend, memory::MemoryStore}, testkit};
 //!
 //! // In place of the memory store: the host's own, empty, as often as it is asked for.
-//! let make = || Ok(Arc::new(MemoryStore::new()) as Arc<dyn Backend>);
+//! let make = || Ok(Arc::new(MemoryStore::new(None)) as Arc<dyn Backend>);
 //! let report = testkit::check(make);
 //! assert!(report.passed(), "{report}");
 //! ```
