@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 use super::{
     context::{AuthContext, Verdict},
     credentials::Credentials,
-    engine::Engine,
+    engine::{Engine, guarded, guarded_async},
     faces::Operation,
     request::Request,
     trail::Likeness,
@@ -53,7 +53,8 @@ impl Engine {
     pub(super) fn verify(self: &Arc<Self>, operation: Operation, credentials: Credentials<'_>, request: &Request) -> Identity {
         let _span = tracing::debug_span!("doorward", operation = operation.name()).entered();
         let timer = self.metrics.start(operation);
-        let identity = self.check_open().map_err(Refusal::of).and_then(|()| self.identify(credentials, request));
+        let identity = guarded(|| self.check_open().map(|()| self.identify(credentials, request)));
+        let identity = identity.unwrap_or_else(|error| Err(Refusal::of(error)));
         self.verified(operation, timer, identity)
     }
 
@@ -67,10 +68,11 @@ impl Engine {
 
         let span = tracing::debug_span!("doorward", operation = operation.name());
         let timer = self.metrics.start(operation);
-        let identity = match self.check_open() {
-            Ok(()) => self.identify_async(credentials, request).instrument(span).await,
-            Err(error) => Err(Refusal::of(error)),
-        };
+        let identity = guarded_async(async {
+            self.check_open()?;
+            Ok(self.identify_async(credentials, request).await)
+        });
+        let identity = identity.instrument(span).await.unwrap_or_else(|error| Err(Refusal::of(error)));
         self.verified(operation, timer, identity)
     }
 
