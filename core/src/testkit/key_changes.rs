@@ -21,6 +21,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("a key is switched off and on again", disable_and_enable),
     Case::new("switching off twice keeps the first date and raises nothing", disable_twice),
     Case::new("an unknown key is not found for any change", unknown_key),
+    Case::new("a key of an unknown institution is not found by its institution", unknown_institution),
     Case::new("a revoked key is changed no more", revoked),
     Case::new("an expired key is changed no more, and can still be revoked", expired),
 ];
@@ -116,6 +117,15 @@ fn unknown_key(stage: &Stage) -> Check {
         stage.refuses(Reason::KeyNotFound, |entry| stage.store.change_key(&institution, &nobody, change, entry))?;
     }
     Ok(())
+}
+
+fn unknown_institution(stage: &Stage) -> Check {
+    let nobody = stage.new_institution()?.id;
+    let key = stage.key(&stage.institution()?)?;
+    for change in every_change() {
+        stage.refuses(Reason::InstitutionNotFound, |entry| stage.store.change_key(&nobody, &key.id, change, entry))?;
+    }
+    equal(stage.found_key(&key)?, key, "the key of this id in its own institution")
 }
 
 fn refuses_all_but_revocation(stage: &Stage, key: &ApiKey, reason: Reason) -> Check {

@@ -4,10 +4,13 @@ use super::{
     case::{Case, Check, ensure, equal},
     stage::{Stage, answer},
 };
-use crate::model::{
-    api_key::{ApiKey, ApiKeyQuery, KeyChange, KeyStatus},
-    audit::Actor,
-    time::Timestamp,
+use crate::{
+    error::Reason,
+    model::{
+        api_key::{ApiKey, ApiKeyQuery, KeyChange, KeyStatus},
+        audit::Actor,
+        time::Timestamp,
+    },
 };
 
 pub(super) const CASES: &[Case] = &[
@@ -15,6 +18,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("a second revocation gives the same record back and raises nothing", revoke_twice),
     Case::new("all keys of an institution are revoked as one change, those of others stay", revoke_all),
     Case::new("revoking all where none is left counts none and raises nothing", revoke_all_again),
+    Case::new("revoking all keys of an unknown institution is refused and leaves nothing", revoke_all_of_nobody),
     Case::new("who revokes all keys of the institution loses the own one too", revoke_all_by_a_key),
 ];
 
@@ -78,6 +82,12 @@ fn revoke_all_again(stage: &Stage) -> Check {
     let revoked = stage.found_key(&key)?;
     equal(stage.raises(0, |entry| stage.store.revoke_all_keys(&institution, entry))?, 0, "how many were revoked again")?;
     equal(stage.found_key(&key)?, revoked, "the revoked key afterwards")
+}
+
+fn revoke_all_of_nobody(stage: &Stage) -> Check {
+    let nobody = stage.new_institution()?.id;
+    stage.refuses(Reason::InstitutionNotFound, |entry| stage.store.revoke_all_keys(&nobody, entry))?;
+    Ok(())
 }
 
 fn revoke_all_by_a_key(stage: &Stage) -> Check {

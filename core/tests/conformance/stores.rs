@@ -39,7 +39,7 @@ impl Store {
             #[cfg(feature = "sqlite")]
             Self::Sqlite => {
                 let options = doorward::store::sqlite::SqliteOptions::default();
-                Ok(Arc::new(doorward::store::sqlite::SqliteStore::open(&room.file(), options)?))
+                Ok(Arc::new(doorward::store::sqlite::SqliteStore::open(room.file(), options)?))
             }
         }
     }
