@@ -12,7 +12,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    clippy::cast_precision_loss,
+    clippy::panic,
     reason = "a benchmark that meets an error may stop"
 )]
 
@@ -233,12 +233,15 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// Fisher and Yates, with a fixed linear congruential generator: the same order in every run.
-fn shuffle<T>(items: &mut [T]) {
+fn shuffle<T: Clone>(items: &mut [T]) {
     let mut state = 1_u64;
     for at in (1..items.len()).rev() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         items.swap(at, usize::try_from(state >> 33).unwrap() % (at + 1));
     }
+    // Copied in the new order, so that what an item owns lies in that order as well.
+    let copy = items.to_vec();
+    items.iter_mut().zip(copy).for_each(|(place, item)| *place = item);
 }
 
 /// Bytes of this process that are in memory.

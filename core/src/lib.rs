@@ -26,6 +26,8 @@ mod fork;
 pub mod model;
 mod reply;
 pub mod store;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod token;
 
 pub use config::{Config, StoreConfig};

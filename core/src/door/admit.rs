@@ -6,7 +6,7 @@ use super::{
     authenticate::Recognised,
     context::{Admission, AuthContext},
     credentials::Credentials,
-    engine::Engine,
+    engine::{Engine, guarded},
     operations::Operations,
     request::Request,
 };
@@ -54,7 +54,7 @@ impl Engine {
         if let Some(admission) = self.admit_in_memory(&recognised, asked) {
             return Ok(admission);
         }
-        self.admit_by_store(recognised, credentials, request, asked)
+        guarded(|| self.admit_by_store(recognised, credentials, request, asked))
     }
 
     #[inline(never)]

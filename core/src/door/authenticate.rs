@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 use super::{
     context::{AuthContext, Verdict},
     credentials::Credentials,
-    engine::Engine,
+    engine::{Engine, guarded, guarded_async},
     faces::Operation,
     request::Request,
     trail::Likeness,
@@ -67,7 +67,8 @@ impl Engine {
             self.count(operation, timer, None);
             return answer(Ok(AuthContext::of(&good)));
         }
-        let identity = self.identify(recognised, credentials, request);
+        let identity =
+            guarded(|| Ok(self.identify(recognised, credentials, request))).unwrap_or_else(|error| Err(Refusal::of(error)));
         self.count(operation, timer, identity.as_ref().err());
         answer(identity)
     }
@@ -86,7 +87,10 @@ impl Engine {
         let recognised = span.in_scope(|| self.recognise(credentials, request));
         let identity = match self.good(&recognised) {
             Some(good) => Ok(AuthContext::of(&good)),
-            None => self.identify_async(recognised, credentials, request).instrument(span).await,
+            None => {
+                let identity = self.identify_async(recognised, credentials, request).instrument(span);
+                guarded_async(async { Ok(identity.await) }).await.unwrap_or_else(|error| Err(Refusal::of(error)))
+            }
         };
         self.count(operation, timer, identity.as_ref().err());
         identity

@@ -3,10 +3,14 @@
 //! A forked child never touches its parent's engine: [`Engines`] makes it one of its own at its first call.
 
 use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -73,7 +77,7 @@ impl Engine {
     /// Runs an operation to its end on the calling thread, and counts, times and names it.
     #[inline]
     pub(super) fn run<T: Send + 'static>(self: &Arc<Self>, operation: Operation, call: impl FnOnce() -> Reply<T>) -> Result<T> {
-        self.timed(operation, || self.check_open().and_then(|()| call().wait()))
+        self.timed(operation, || guarded(|| self.check_open().and_then(|()| call().wait())))
     }
 
     /// The same without blocking.
@@ -108,7 +112,7 @@ impl Engine {
 
         let span = tracing::debug_span!("doorward", operation = operation.name());
         let timer = self.metrics.start(operation);
-        let mut answer = call.instrument(span).await;
+        let mut answer = guarded_async(call.instrument(span)).await;
         self.finish(operation, timer, &mut answer);
         answer
     }
@@ -146,6 +150,27 @@ impl Engine {
         // What could not be written is reported, and the store is closed all the same.
         self.flush(backend).and_then(move |flushed| closing.close(deadline).then(move |closed| flushed.and(closed)))
     }
+}
+
+/// Ends a panic in `Internal`: a bug of a store, or of doorward, does not unwind the host's thread.
+#[inline]
+pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err(panicked()))
+}
+
+/// The same for what is awaited.
+pub(super) async fn guarded_async<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut call = pin!(call);
+    std::future::poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context)));
+        polled.unwrap_or_else(|_| Poll::Ready(Err(panicked())))
+    })
+    .await
+}
+
+#[cold]
+fn panicked() -> Error {
+    Error::new(Reason::Panicked, "a panic was caught")
 }
 
 /// The engine of this process, and of every process that was forked from it.

@@ -24,7 +24,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use self::{
     admit::Asked,
     authenticate::Refusal,
-    engine::{Engine, Engines},
+    engine::{Engine, Engines, guarded},
     faces::Operation,
 };
 pub use self::{
@@ -170,7 +170,7 @@ impl Doorward {
         self.engine().map_or_else(
             |error| Health::unreachable(&error),
             |engine| {
-                let health = engine.health(engine.backend()).wait();
+                let health = guarded(|| engine.health(engine.backend()).wait());
                 health.unwrap_or_else(|error| Health::unreachable(&error))
             },
         )
@@ -191,7 +191,7 @@ impl Doorward {
     /// What a store can answer; `Unavailable` if the deadline passes first. The handle is closed all the same.
     pub fn close(&self, deadline: Duration) -> Result<()> {
         let engine = self.engine()?;
-        engine.close(engine.backend(), deadline).wait().map_err(|error| error.during("close"))
+        guarded(|| engine.close(engine.backend(), deadline).wait()).map_err(|error| error.during("close"))
     }
 
     #[inline]

@@ -131,7 +131,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-/// A number whose value a double keeps: its shortest text in decimal names the same number.
+/// A number whose value a double keeps: what is written of the double names the same number.
 fn carried_by_a_double(text: &str) -> Result<Number> {
     if let Ok(integer) = text.parse::<i64>()
         && integer.unsigned_abs() <= 1 << 53
@@ -139,10 +139,11 @@ fn carried_by_a_double(text: &str) -> Result<Number> {
     {
         return Ok(integer.into());
     }
+    // Compared with what `serde_json` will write: where two texts are equally short and close, it need not be Rust's choice.
     text.parse::<f64>()
         .ok()
-        .filter(|double| double.is_finite() && scientific(&format!("{double:e}")) == scientific(text))
         .and_then(Number::from_f64)
+        .filter(|number| scientific(&number.to_string()) == scientific(text))
         .ok_or_else(|| Error::new(Reason::UnsafeNumber, "has a number that a double cannot carry; write it as a string"))
 }
 

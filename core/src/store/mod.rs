@@ -85,7 +85,8 @@ pub trait ApiKeyStore: Send + Sync + 'static {
     /// A page of an institution's keys by creation; `at` is the present, by which expired keys are told from active ones.
     fn list_keys(&self, query: &ApiKeyQuery, at: Timestamp) -> Reply<Page<ApiKey>>;
 
-    /// Makes a change to a key, as [`KeyChange::apply`] says. `NotFound` / `key_not_found` if the institution has no such key.
+    /// Makes a change to a key, as [`KeyChange::apply`] says. `NotFound`: `institution_not_found`, or `key_not_found` if the
+    /// institution has no such key; `Conflict` / `key_exists` if a successor's hash is stored already.
     fn change_key(
         &self,
         institution_id: &InstitutionId,
@@ -95,6 +96,7 @@ pub trait ApiKeyStore: Send + Sync + 'static {
     ) -> Reply<KeyChanged>;
 
     /// Revokes every key of an institution that is not revoked yet, and says how many those were. The actor's own key too.
+    /// `NotFound` / `institution_not_found`.
     fn revoke_all_keys(&self, institution_id: &InstitutionId, audit: AuditEntry) -> Reply<u64>;
 
     /// Called when a key was accepted. A store that notes that by itself, at once and without a write per request, answers

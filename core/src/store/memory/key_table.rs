@@ -206,6 +206,7 @@ impl KeyTable {
     }
 
     /// Bytes held: segments and directories, in use or kept for reuse.
+    #[cfg(test)]
     #[must_use]
     pub(super) fn memory_bytes(&self) -> usize {
         let slots = self.segments.iter().map(|(_, slots)| size_of_val::<[Slot]>(slots));
@@ -280,18 +281,15 @@ impl KeyTable {
 
 impl KeyTableWriter {
     /// The number of keys.
+    #[cfg(test)]
     #[must_use]
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
     /// Whether there are no keys.
-    #[must_use]
-    pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// Every key, in no order, with its digest ([`Found::digest`]) and last use.
+    #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = Found<'_>> {
         let table = &*self.table;
         let directory = table.directory(depth_of(table.root.load(Relaxed))).unwrap_or(&[]);
@@ -331,6 +329,7 @@ impl KeyTableWriter {
     }
 
     /// Removes a key. `false` if the digest is absent.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the memory store forgets no key; a cache does"))]
     #[must_use]
     pub(super) fn remove(&mut self, digest: &[u8; 32]) -> bool {
         let Some(found) = self.table.find(digest) else { return false };
@@ -395,6 +394,7 @@ impl KeyTableWriter {
 
 impl Found<'_> {
     /// The digest it was found by.
+    #[cfg(test)]
     #[must_use]
     pub(super) fn digest(&self) -> [u8; 32] {
         bytes(self.digest)

@@ -91,7 +91,10 @@ impl ApiKeyStore for SqliteStore {
         let (institution_id, id) = (institution_id.clone(), id.clone());
         self.write(move |connection| {
             change(connection, &audit, |connection| {
-                let before = find_key(connection, &institution_id, &id)?.ok_or_else(|| key_not_found(&id))?;
+                let Some(before) = find_key(connection, &institution_id, &id)? else {
+                    check_institution(connection, &institution_id)?;
+                    return Err(key_not_found(&id));
+                };
                 let made = key_change.apply(&before, audit.occurred_at)?;
                 let mut touched = Vec::new();
                 if made.changed {
