@@ -17,7 +17,7 @@ use crate::{
 pub(super) const CASES: &[Case] = &[
     Case::new("a change of a key changes what it names and raises the version", update),
     Case::new("an expiry is removed on request and kept otherwise", expiry_removed),
-    Case::new("a change that expects another version is refused and leaves nothing", version_mismatch),
+    Case::new("a change of a key that expects another version is refused and leaves nothing", version_mismatch),
     Case::new("a key is switched off and on again", disable_and_enable),
     Case::new("switching off twice keeps the first date and raises nothing", disable_twice),
     Case::new("an unknown key is not found for any change", unknown_key),

@@ -105,3 +105,29 @@ impl fmt::Display for Report {
         self.failed.iter().try_for_each(|(case, failure)| write!(f, "\n- {case}: {failure}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{error::Reason, store::memory::MemoryStore};
+
+    #[test]
+    fn every_case_has_a_name_of_its_own() {
+        let names: std::collections::HashSet<_> = cases().map(Case::name).collect();
+        assert_eq!(names.len(), cases().count());
+    }
+
+    #[test]
+    fn a_store_that_cannot_answer_fails_every_case_but_is_reported_case_by_case() {
+        let report = check(|| {
+            let faults = Faults::around(Arc::new(MemoryStore::new(None)));
+            faults.fail_all(Fault::Fail(Reason::StoreUnavailable));
+            Ok(Arc::new(faults) as Arc<dyn Backend>)
+        });
+        assert_eq!(report.failed().len(), cases().count());
+        assert!(
+            report.to_string().contains("- a stored institution is found as it was given: failed with unavailable"),
+            "{report}"
+        );
+    }
+}

@@ -22,7 +22,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("a merge that breaks a rule is refused and leaves nothing", bad_merge),
     Case::new("a deleted policy is given back as it was, and is gone", deleted),
     Case::new("a policy created anew goes on with the version numbers", recreated),
-    Case::new("a change that expects another version is refused and leaves nothing", version_mismatch),
+    Case::new("a change of a policy that expects another version is refused and leaves nothing", version_mismatch),
     Case::new("expecting version 0 creates a policy only where there is none", only_if_none),
     Case::new("what is not there is neither merged nor deleted", not_there),
     Case::new("a policy of one institution and region is not another's", boundary),

@@ -10,7 +10,7 @@ use doorward::ErrorKind;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::scenario::{FOLDER, File};
+use crate::scenario::{FOLDER, File, Scenario};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,7 +53,7 @@ pub(crate) fn check(files: &[File]) -> Result<(), String> {
 
 fn met(files: &[File]) -> Result<BTreeMap<String, BTreeSet<String>>, String> {
     let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for step in files.iter().flat_map(|file| &file.scenarios).flat_map(|scenario| &scenario.steps) {
+    for step in files.iter().flat_map(|file| &file.scenarios).flat_map(Scenario::steps) {
         let operation = step.get("op").and_then(Value::as_str).ok_or("a step has no operation")?;
         if STAGE.contains(&operation) {
             continue;

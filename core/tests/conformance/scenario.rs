@@ -1,8 +1,13 @@
 //! The form of the scenario files. What is not described in their README is refused here.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs,
+    path::Path,
+    sync::Arc,
+};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::value;
@@ -37,7 +42,12 @@ pub(crate) struct Scenario {
     /// It runs once with each of these sets of values.
     #[serde(default)]
     with: Vec<Map<String, Value>>,
-    pub(crate) steps: Vec<Map<String, Value>>,
+    /// Shared by all runs: what differs between them is filled in when a run begins.
+    #[serde(deserialize_with = "shared")]
+    steps: Arc<Vec<Map<String, Value>>>,
+    /// The one of the sets in `with` that is this run's.
+    #[serde(skip)]
+    values: Map<String, Value>,
 }
 
 /// One step, its values filled in.
@@ -66,6 +76,10 @@ pub(crate) struct ExpectedError {
     pub(crate) field: Option<String>,
 }
 
+fn shared<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Vec<Map<String, Value>>>, D::Error> {
+    Vec::deserialize(deserializer).map(Arc::new)
+}
+
 fn system() -> String {
     "system".to_owned()
 }
@@ -75,23 +89,23 @@ impl Scenario {
         self.backends.as_ref().is_none_or(|stores| stores.iter().any(|name| name == store))
     }
 
+    /// The steps, with the values of this run.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = Map<String, Value>> + '_ {
+        self.steps.iter().map(|step| value::fill_known(step, &self.values))
+    }
+
     /// One scenario for each set of values in `with`.
-    fn unfolded(self) -> Result<Vec<Self>, String> {
-        if self.with.is_empty() {
-            return Ok(vec![self]);
+    fn unfolded(mut self) -> Vec<Self> {
+        let sets = std::mem::take(&mut self.with);
+        if sets.is_empty() {
+            return vec![self];
         }
-        self.with
-            .iter()
-            .map(|values| {
-                let filled = |step: &Map<String, Value>| value::fill_known(step, values);
-                let name = value::fill_known(&Map::from_iter([("name".to_owned(), self.name.clone().into())]), values);
-                let name = name.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-                if name == self.name {
-                    return Err(format!("{name}: the name must tell the sets of `with` apart"));
-                }
-                Ok(Self { name, with: Vec::new(), steps: self.steps.iter().map(filled).collect(), ..self.clone() })
-            })
-            .collect()
+        let run = |values: Map<String, Value>| {
+            let name = value::fill_known(&Map::from_iter([("name".to_owned(), self.name.clone().into())]), &values);
+            let name = name.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+            Self { name, values, ..self.clone() }
+        };
+        sets.into_iter().map(run).collect()
     }
 }
 
@@ -112,9 +126,10 @@ pub(crate) fn load() -> Result<Vec<File>, String> {
         if written.about.is_empty() || written.scenarios.is_empty() {
             return Err(broken(&"says not what it is about, or has no scenarios"));
         }
-        let mut scenarios = Vec::new();
-        for scenario in written.scenarios {
-            scenarios.extend(scenario.unfolded()?);
+        let scenarios: Vec<_> = written.scenarios.into_iter().flat_map(Scenario::unfolded).collect();
+        let mut names = HashSet::new();
+        if let Some(twice) = scenarios.iter().find(|scenario| !names.insert(&scenario.name)) {
+            return Err(broken(&format!("two runs have one name: {}", twice.name)));
         }
         files.push(File { topic, scenarios });
     }

@@ -58,12 +58,12 @@ pub(crate) fn play(scenario: &Scenario, store: Store, face: Face) -> Result<(), 
         ("backend".to_owned(), store.name().into()),
         ("folder".to_owned(), world.room.folder().display().to_string().into()),
     ]);
-    for (index, written) in scenario.steps.iter().enumerate() {
+    for (index, written) in scenario.steps().enumerate() {
         let place = |broken: String| {
             let step = Value::Object(written.clone()).to_string();
             format!("step {} {}: {broken}", index + 1, step.chars().take(300).collect::<String>())
         };
-        let step = value::fill_all(written, &saved).and_then(read).map_err(place)?;
+        let step = value::fill_all(&written, &saved).and_then(read).map_err(place)?;
         if let Some((name, answer)) = world.take(step).map_err(place)? {
             saved.insert(name, answer);
         }
@@ -88,7 +88,7 @@ impl World {
         let room = Room::new()?;
         let config = store.config(&room, &scenario.config).map_err(|error| error.to_string())?;
         // Only a scenario with faults meets them; every other one has the door as a host opens it.
-        let faulty = scenario.steps.iter().any(|step| step.get("op").and_then(Value::as_str) == Some("fault"));
+        let faulty = scenario.steps().any(|step| step.get("op").and_then(Value::as_str) == Some("fault"));
         let (door, faults) = if faulty {
             let faults = Arc::new(Faults::around(store.make(&room).map_err(|error| error.to_string())?));
             (Doorward::with_backend(Arc::<Faults>::clone(&faults), config), Some(faults))
