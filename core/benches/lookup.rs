@@ -161,13 +161,15 @@ fn policies() {
         verified.push(round[2]);
         above.push(round[3] - round[2]);
     }
+    let hot: Vec<_> = (0..ROUNDS * 3).map(|_| time(100_000, 256, admit) - time(100_000, 256, verify)).collect();
+    println!("admit, 256 hot keys: {:.1} ns above verify", median(hot));
     println!(
         "check_position among {POLICIES}: by hand {:.1} ns, door {:.1} ns, ratio {:.2}",
         median(hand),
         median(door_time),
         median(ratio)
     );
-    println!("admit: {:.1} ns above verify ({:.1} ns)", median(above), median(verified));
+    println!("admit, {POLICIES} keys of as many institutions: {:.1} ns above verify ({:.1} ns)", median(above), median(verified));
 }
 
 fn memory() {
@@ -192,7 +194,7 @@ fn institutions(door: &Doorward, count: usize) -> Vec<InstitutionId> {
 }
 
 fn granted(verdict: Verdict) -> usize {
-    match black_box(verdict) {
+    match black_box(&verdict) {
         Verdict::Granted(context) => usize::from(context.api_key_id().is_some()),
         Verdict::Refused(reason) => panic!("{reason}"),
     }

@@ -144,7 +144,8 @@ impl Engine {
     }
 
     /// What the credentials themselves say.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that the hash is used where it is made")]
     pub(super) fn recognise(&self, credentials: Credentials<'_>, request: &Request) -> Result<Recognised, Refusal> {
         self.check_open().map_err(Refusal::of)?;
         let token = credentials.reveal().map_err(|reason| self.refuse(reason, || None, request))?;

@@ -19,10 +19,26 @@ use crate::error::{Error, Reason, Result};
 
 const UUID_TEXT: usize = 36;
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 enum Repr {
     Uuid(Words),
     Text(SmolStr),
+}
+
+impl Clone for Repr {
+    /// A UUID, the usual case, is copied as two words; what a text takes is kept apart from that.
+    #[inline]
+    fn clone(&self) -> Self {
+        #[cold]
+        #[inline(never)]
+        fn text_of(text: &SmolStr) -> Repr {
+            Repr::Text(text.clone())
+        }
+        match self {
+            Self::Uuid(Words(high, low)) => Self::Uuid(Words(*high, *low)),
+            Self::Text(text) => text_of(text),
+        }
+    }
 }
 
 /// A UUID as two words, in its own byte order: ids are copied on the way of every lookup, and bytes that lie across words

@@ -13,12 +13,12 @@ use crate::model::{
 pub(super) struct Rule {
     min_amount: Option<Amount>,
     max_amount: Option<Amount>,
-    /// Few policies allow more than six currencies by name.
-    allowed_currencies: Option<SmallVec<[Currency; 6]>>,
+    /// Few policies allow more than four currencies by name.
+    allowed_currencies: Option<SmallVec<[Currency; 4]>>,
     id: PolicyId,
     version: u64,
-    /// For what is not allowed, and has to be explained.
-    policy: Policy,
+    /// The whole, apart: for what is not allowed, and has to be explained.
+    policy: Box<Policy>,
 }
 
 impl Rule {
@@ -30,7 +30,7 @@ impl Rule {
             allowed_currencies: position.allowed_currencies.as_deref().map(SmallVec::from_slice),
             id: policy.id.clone(),
             version: policy.version,
-            policy,
+            policy: Box::new(policy),
         }
     }
 
