@@ -206,8 +206,8 @@ impl ApiKeyStore for OffThread {
         self.call(move |store| store.revoke_all_keys(&institution_id, audit))
     }
 
-    fn note_use(&self, credential: &Credential, at: Timestamp) -> bool {
-        self.inner.note_use(credential, at)
+    fn note_use(&self, credential: &Credential) -> bool {
+        self.inner.note_use(credential)
     }
 
     fn record_use(&self, uses: Vec<KeyUse>) -> Reply<()> {
@@ -233,6 +233,17 @@ impl PolicyStore for OffThread {
     fn policy_history(&self, query: &PolicyHistoryQuery) -> Reply<Page<PolicyVersion>> {
         let query = query.clone();
         self.call(move |store| store.policy_history(&query))
+    }
+
+    fn decide_one(
+        &self,
+        institution_id: &InstitutionId,
+        region: Region,
+        position: &Position,
+        default: DefaultDecision,
+    ) -> Reply<Decision> {
+        let (institution_id, position) = (institution_id.clone(), *position);
+        self.call(move |store| store.decide_one(&institution_id, region, &position, default))
     }
 
     fn decide(
