@@ -82,6 +82,12 @@ impl Config {
         Self { store: StoreConfig::Sqlite(path.into()), ..Self::default() }
     }
 
+    /// Which store keeps the records.
+    #[must_use]
+    pub fn store(&self) -> &StoreConfig {
+        &self.store
+    }
+
     /// Reads the environment; the README lists the variables.
     ///
     /// # Errors

@@ -96,15 +96,6 @@ impl<T: Send + 'static> Reply<T> {
         }
     }
 
-    /// The answer if it is here, else the reply back.
-    #[inline]
-    pub(crate) fn ready(self) -> Result<Result<T>, Self> {
-        match self.0 {
-            State::Ready(answer) => Ok(answer),
-            pending => Err(Self(pending)),
-        }
-    }
-
     /// Whether the answer is here, so that [`wait`](Self::wait) returns at once.
     #[must_use]
     pub fn is_ready(&self) -> bool {

@@ -4,7 +4,7 @@
 //! The order is fixed: length, root token (in constant time, by digest), shape and checksum, lookup by digest, status,
 //! address. A store that cannot answer lets nobody in, root apart.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use smol_str::SmolStr;
 
@@ -12,6 +12,7 @@ use super::{
     context::{AuthContext, Verdict},
     credentials::Credentials,
     engine::Engine,
+    faces::Operation,
     request::Request,
     trail::Likeness,
     usage::Noted,
@@ -20,7 +21,7 @@ use crate::{
     error::{Error, Reason, Result},
     model::{
         address,
-        api_key::KeyStatus,
+        api_key::{ApiKey, KeyStatus},
         audit::{Actor, AuditEntry, Outcome},
         id::EventId,
         time::Timestamp,
@@ -48,26 +49,59 @@ pub(super) enum Recognised {
 }
 
 impl Engine {
-    /// Who presents these credentials.
     #[inline]
-    pub(super) fn identify(
+    pub(super) fn verify(self: &Arc<Self>, operation: Operation, credentials: Credentials<'_>, request: &Request) -> Identity {
+        let _span = tracing::debug_span!("doorward", operation = operation.name()).entered();
+        let timer = self.metrics.start(operation);
+        let identity = self.check_open().map_err(Refusal::of).and_then(|()| self.identify(credentials, request));
+        self.verified(operation, timer, identity)
+    }
+
+    pub(super) async fn verify_async(
         self: &Arc<Self>,
-        backend: &Arc<dyn Backend>,
+        operation: Operation,
         credentials: Credentials<'_>,
         request: &Request,
-    ) -> Reply<Identity> {
-        let hash = match self.recognise(credentials, request) {
-            Ok(Recognised::Token(hash)) => hash,
-            Ok(Recognised::Root) => return Reply::from(Ok(Ok(self.granted_root(request)))),
-            Err(refusal) => return Reply::from(Ok(Err(refusal))),
+    ) -> Identity {
+        use tracing::Instrument;
+
+        let span = tracing::debug_span!("doorward", operation = operation.name());
+        let timer = self.metrics.start(operation);
+        let identity = match self.check_open() {
+            Ok(()) => self.identify_async(credentials, request).instrument(span).await,
+            Err(error) => Err(Refusal::of(error)),
         };
-        match backend.find_credential(&hash).ready() {
-            Ok(found) => Reply::from(Ok(self.judge(&**backend, found, credentials, &hash, request))),
-            Err(pending) => {
-                let (engine, backend, request) = (Arc::clone(self), Arc::clone(backend), request.clone());
-                let hint = self.hint(credentials, &hash);
-                pending.then(move |found| Ok(engine.judge_with(&*backend, found, || hint, &request)))
+        self.verified(operation, timer, identity)
+    }
+
+    #[inline]
+    fn verified(self: &Arc<Self>, operation: Operation, timer: Option<Instant>, identity: Identity) -> Identity {
+        if self.metrics.finish(operation, timer, identity.as_ref().err().map(|refusal| refusal.reason)) || identity.is_err() {
+            self.wake_housekeeper();
+        }
+        identity
+    }
+
+    /// Who presents these credentials.
+    #[inline]
+    pub(super) fn identify(self: &Arc<Self>, credentials: Credentials<'_>, request: &Request) -> Identity {
+        match self.recognise(credentials, request)? {
+            Recognised::Token(hash) => {
+                let backend = self.backend();
+                self.judge(&**backend, backend.find_credential(&hash).wait(), credentials, &hash, request)
             }
+            Recognised::Root => Ok(self.granted_root(request)),
+        }
+    }
+
+    /// The same without blocking.
+    pub(super) async fn identify_async(self: &Arc<Self>, credentials: Credentials<'_>, request: &Request) -> Identity {
+        match self.recognise(credentials, request)? {
+            Recognised::Token(hash) => {
+                let backend = self.nonblocking();
+                self.judge(&**backend, backend.find_credential(&hash).await, credentials, &hash, request)
+            }
+            Recognised::Root => Ok(self.granted_root(request)),
         }
     }
 
@@ -106,17 +140,7 @@ impl Engine {
         hash: &KeyHash,
         request: &Request,
     ) -> Identity {
-        self.judge_with(backend, found, || self.hint(credentials, hash), request)
-    }
-
-    #[inline]
-    pub(super) fn judge_with(
-        self: &Arc<Self>,
-        backend: &dyn Backend,
-        found: Result<Option<Credential>>,
-        hint: impl FnOnce() -> SmolStr,
-        request: &Request,
-    ) -> Identity {
+        let hint = || self.hint(credentials, hash);
         let credential = match found {
             Ok(Some(credential)) => credential,
             Ok(None) => return Err(self.refuse(Reason::Unknown, || Some((hint(), None)), request)),
@@ -149,6 +173,17 @@ impl Engine {
         Ok(context)
     }
 
+    /// The record of the live key that has this token.
+    pub(super) fn find_by_token(&self, backend: &Arc<dyn Backend>, token: &str) -> Reply<Option<ApiKey>> {
+        if token.is_empty() || token.len() > MAX_TOKEN || self.config.token_format.shape(token) == Shape::Damaged {
+            return Reply::from(Ok(None));
+        }
+        let hash = KeyHash::of(token);
+        backend.find_by_hash(&hash).map(move |found| {
+            Ok(found.filter(|key| key.key_hash.matches(&hash) && key.status(Timestamp::now()) == KeyStatus::Active))
+        })
+    }
+
     pub(super) fn granted_root(self: &Arc<Self>, request: &Request) -> AuthContext {
         let context = AuthContext::root();
         if self.config.audit.authentications {
@@ -157,7 +192,7 @@ impl Engine {
         context
     }
 
-    pub(super) fn hint(&self, credentials: Credentials<'_>, hash: &KeyHash) -> SmolStr {
+    fn hint(&self, credentials: Credentials<'_>, hash: &KeyHash) -> SmolStr {
         match credentials.reveal() {
             Ok(token) if token.len() <= MAX_TOKEN => self.config.token_format.hint_of(token),
             _ => hash.hint(),

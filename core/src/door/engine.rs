@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Reason, Result},
     fork,
     reply::Reply,
-    store::Backend,
+    store::{Backend, off_thread::OffThread},
 };
 
 /// Everything behind a handle in one process.
@@ -53,7 +53,10 @@ impl Engine {
 
     /// The store, for callers that may not.
     pub(super) fn nonblocking(&self) -> &Arc<dyn Backend> {
-        self.nonblocking.get_or_init(|| Arc::clone(&self.backend))
+        self.nonblocking.get_or_init(|| {
+            let backend = Arc::clone(&self.backend);
+            if backend.may_block() { Arc::new(OffThread::new(backend)) } else { backend }
+        })
     }
 
     #[inline]
@@ -65,11 +68,9 @@ impl Engine {
     }
 
     /// Runs an operation to its end on the calling thread, and counts, times and names it.
+    #[inline]
     pub(super) fn run<T: Send + 'static>(self: &Arc<Self>, operation: Operation, call: impl FnOnce() -> Reply<T>) -> Result<T> {
-        let _span = tracing::debug_span!("doorward", operation = operation.name()).entered();
-        let timer = self.metrics.start(operation);
-        let answer = self.check_open().and_then(|()| call().wait());
-        self.finish(operation, timer, answer)
+        self.timed(operation, || self.check_open().and_then(|()| call().wait()))
     }
 
     /// The same without blocking.
@@ -78,17 +79,32 @@ impl Engine {
         operation: Operation,
         call: impl FnOnce() -> Reply<T>,
     ) -> Result<T> {
+        self.timed_async(operation, async {
+            self.check_open()?;
+            call().await
+        })
+        .await
+    }
+
+    /// Counts, times and names what `call` does.
+    #[inline]
+    pub(super) fn timed<T>(self: &Arc<Self>, operation: Operation, call: impl FnOnce() -> Result<T>) -> Result<T> {
+        let _span = tracing::debug_span!("doorward", operation = operation.name()).entered();
+        let timer = self.metrics.start(operation);
+        let answer = call();
+        self.finish(operation, timer, answer)
+    }
+
+    pub(super) async fn timed_async<T>(
+        self: &Arc<Self>,
+        operation: Operation,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         use tracing::Instrument;
 
         let span = tracing::debug_span!("doorward", operation = operation.name());
         let timer = self.metrics.start(operation);
-        let answer = match self.check_open() {
-            Ok(()) => {
-                let reply = span.in_scope(call);
-                if reply.is_ready() { reply.wait() } else { reply.instrument(span).await }
-            }
-            Err(error) => Err(error),
-        };
+        let answer = call.instrument(span).await;
         self.finish(operation, timer, answer)
     }
 
@@ -107,22 +123,22 @@ impl Engine {
     }
 
     /// Writes what was gathered: audit rows and uses.
-    pub(super) fn flush(&self) -> Reply<()> {
+    pub(super) fn flush(&self, backend: &Arc<dyn Backend>) -> Reply<()> {
         self.metrics.publish();
-        let trail = self.trail.flush(&self.backend, &self.metrics);
-        let usage = self.usage.flush(&self.backend);
+        let trail = self.trail.flush(backend, &self.metrics);
+        let usage = self.usage.flush(backend);
         trail.and_then(move |written| usage.then(move |recorded| written.and(recorded)))
     }
 
     /// Refuses further calls, writes what was gathered, and closes the store, within the deadline.
-    pub(super) fn close(&self, deadline: Duration) -> Reply<()> {
+    pub(super) fn close(&self, backend: &Arc<dyn Backend>, deadline: Duration) -> Reply<()> {
         if self.closed.swap(true, Ordering::Relaxed) {
             return Reply::from(Ok(()));
         }
         self.housekeeper.stop();
-        let backend = Arc::clone(&self.backend);
+        let closing = Arc::clone(backend);
         // What could not be written is reported, and the store is closed all the same.
-        self.flush().and_then(move |flushed| backend.close(deadline).then(move |closed| flushed.and(closed)))
+        self.flush(backend).and_then(move |flushed| closing.close(deadline).then(move |closed| flushed.and(closed)))
     }
 }
 

@@ -68,7 +68,7 @@ fn keep_house(shared: &Shared, engine: &Weak<Engine>) {
         };
         let Some(engine) = engine.upgrade() else { return };
         if stopped || round % rounds == 0 {
-            if let Err(error) = engine.flush().wait() {
+            if let Err(error) = engine.flush(engine.backend()).wait() {
                 tracing::warn!(%error, "doorward could not write audit rows or last uses; it will try again");
             }
         } else {

@@ -3,6 +3,7 @@
 //! [`Doorward`] is the handle. It authenticates callers, and offers the operations on institutions, keys and policies on
 //! behalf of the host's own code; [`Session`] offers the same on behalf of an authenticated caller. Both have `async` twins.
 
+mod admit;
 mod authenticate;
 mod context;
 mod credentials;
@@ -17,14 +18,11 @@ mod request;
 mod trail;
 mod usage;
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use self::{
-    authenticate::{Identity, Recognised, Refusal},
+    admit::Asked,
+    authenticate::Refusal,
     engine::{Engine, Engines},
     faces::Operation,
     operations::Operations,
@@ -38,17 +36,9 @@ pub use self::{
 };
 use crate::{
     config::{Config, StoreConfig},
-    error::{Error, Reason, Result},
-    model::{
-        api_key::{ApiKey, KeyStatus},
-        code::Region,
-        decision::Position,
-        id::InstitutionId,
-        time::Timestamp,
-    },
-    reply::Reply,
+    error::Result,
+    model::{api_key::ApiKey, code::Region, decision::Position, id::InstitutionId},
     store::{Backend, memory::MemoryStore},
-    token::{KeyHash, MAX_TOKEN, Shape},
 };
 
 /// The handle to keys and policies. Cheap to clone; all clones are one.
@@ -146,9 +136,13 @@ impl Doorward {
         position: &Position,
     ) -> Result<Admission> {
         let engine = self.engine()?;
-        engine.run(Operation::admit, || {
-            engine.admit(engine.backend(), credentials.into(), request, institution_id, region, position)
-        })
+        let asked = Asked { institution_id, region, position };
+        let admission = engine.timed(Operation::admit, || engine.admit(credentials.into(), request, &asked))?;
+        if asked.is_elsewhere(&admission.context) {
+            let operations = Operations::caller(engine, engine.backend(), &admission.context, request);
+            return operations.refuse_admission(institution_id).wait();
+        }
+        Ok(admission)
     }
 
     /// The record of the live key that has this token, or nothing.
@@ -193,7 +187,8 @@ impl Doorward {
     /// # Errors
     /// What a store can answer; `Unavailable` if the deadline passes first. The handle is closed all the same.
     pub fn close(&self, deadline: Duration) -> Result<()> {
-        self.engine()?.close(deadline).wait().map_err(|error| error.during("close"))
+        let engine = self.engine()?;
+        engine.close(engine.backend(), deadline).wait().map_err(|error| error.during("close"))
     }
 
     #[inline]
@@ -244,12 +239,13 @@ impl AsyncDoorward {
         position: &Position,
     ) -> Result<Admission> {
         let engine = self.door.engine()?;
-        let credentials = credentials.into();
-        engine
-            .drive(Operation::admit, || {
-                engine.admit(engine.nonblocking(), credentials, request, institution_id, region, position)
-            })
-            .await
+        let asked = Asked { institution_id, region, position };
+        let admission = engine.timed_async(Operation::admit, engine.admit_async(credentials.into(), request, &asked)).await?;
+        if asked.is_elsewhere(&admission.context) {
+            let operations = Operations::caller(engine, engine.nonblocking(), &admission.context, request);
+            return operations.refuse_admission(institution_id).await;
+        }
+        Ok(admission)
     }
 
     /// As [`Doorward::find_by_token`].
@@ -286,7 +282,8 @@ impl AsyncDoorward {
     /// # Errors
     /// As [`Doorward::close`].
     pub async fn close(&self, deadline: Duration) -> Result<()> {
-        self.door.engine()?.close(deadline).await.map_err(|error| error.during("close"))
+        let engine = self.door.engine()?;
+        engine.close(engine.nonblocking(), deadline).await.map_err(|error| error.during("close"))
     }
 
     /// The blocking handle.
@@ -321,163 +318,6 @@ impl AsyncSession {
     #[must_use]
     pub fn context(&self) -> &AuthContext {
         self.0.context()
-    }
-}
-
-impl Engine {
-    #[inline]
-    fn verify(self: &Arc<Self>, operation: Operation, credentials: Credentials<'_>, request: &Request) -> Identity {
-        let _span = tracing::debug_span!("doorward", operation = operation.name()).entered();
-        let timer = self.metrics.start(operation);
-        let identity = match self.check_open() {
-            Ok(()) => self.identify(self.backend(), credentials, request).wait().unwrap_or_else(|error| Err(Refusal::of(error))),
-            Err(error) => Err(Refusal::of(error)),
-        };
-        self.verified(operation, timer, identity)
-    }
-
-    async fn verify_async(self: &Arc<Self>, operation: Operation, credentials: Credentials<'_>, request: &Request) -> Identity {
-        use tracing::Instrument;
-
-        let timer = self.metrics.start(operation);
-        let identity = match self.check_open() {
-            Ok(()) => {
-                let span = tracing::debug_span!("doorward", operation = operation.name());
-                let reply = span.in_scope(|| self.identify(self.nonblocking(), credentials, request));
-                match reply.ready() {
-                    Ok(identity) => identity,
-                    Err(pending) => pending.instrument(span).await,
-                }
-                .unwrap_or_else(|error| Err(Refusal::of(error)))
-            }
-            Err(error) => Err(Refusal::of(error)),
-        };
-        self.verified(operation, timer, identity)
-    }
-
-    #[inline]
-    fn verified(self: &Arc<Self>, operation: Operation, timer: Option<Instant>, identity: Identity) -> Identity {
-        if self.metrics.finish(operation, timer, identity.as_ref().err().map(|refusal| refusal.reason)) || identity.is_err() {
-            self.wake_housekeeper();
-        }
-        identity
-    }
-
-    fn admit(
-        self: &Arc<Self>,
-        backend: &Arc<dyn Backend>,
-        credentials: Credentials<'_>,
-        request: &Request,
-        institution_id: Option<&InstitutionId>,
-        region: Region,
-        position: &Position,
-    ) -> Reply<Admission> {
-        let vocabulary = &self.config.vocabulary;
-        if let Err(error) = vocabulary.check_region(region).and_then(|()| position.check(vocabulary)) {
-            return Reply::from(error);
-        }
-        let default = self.config.default_decision;
-        let hash = match self.recognise(credentials, request) {
-            Ok(Recognised::Token(hash)) => hash,
-            Ok(Recognised::Root) => {
-                let Some(institution_id) = institution_id else {
-                    return Reply::from(
-                        Error::new(Reason::Required, "root belongs to no institution and has to name one")
-                            .field("institution_id"),
-                    );
-                };
-                let context = self.granted_root(request);
-                return backend
-                    .decide_one(institution_id, region, position, default)
-                    .map(|decision| Ok(Admission { context, decision }));
-            }
-            Err(refusal) => {
-                self.wake_housekeeper();
-                return Reply::from(refusal.into_error());
-            }
-        };
-        match backend.admit(&hash, region, position, default).ready() {
-            Ok(found) => {
-                let (found, decision) = split(found);
-                let identity = self.judge(&**backend, found, credentials, &hash, request);
-                self.admitted(backend, identity, decision, institution_id, request)
-            }
-            Err(pending) => {
-                let (engine, backend, request) = (Arc::clone(self), Arc::clone(backend), request.clone());
-                let (hint, institution_id) = (self.hint(credentials, &hash), institution_id.cloned());
-                pending.and_then(move |found| {
-                    let (found, decision) = split(found);
-                    let identity = engine.judge_with(&*backend, found, || hint, &request);
-                    engine.admitted(&backend, identity, decision, institution_id.as_ref(), &request)
-                })
-            }
-        }
-    }
-
-    #[inline]
-    fn admitted(
-        self: &Arc<Self>,
-        backend: &Arc<dyn Backend>,
-        identity: Identity,
-        decision: Option<crate::model::decision::Decision>,
-        institution_id: Option<&InstitutionId>,
-        request: &Request,
-    ) -> Reply<Admission> {
-        let context = match identity {
-            Ok(context) => context,
-            Err(refusal) => {
-                self.wake_housekeeper();
-                return Reply::from(refusal.into_error());
-            }
-        };
-        let Some(decision) = decision else {
-            return Reply::from(Error::new(Reason::Bug, "the store answered without a decision"));
-        };
-        if institution_id.is_none_or(|id| context.institution_id() == Some(id)) {
-            return Reply::from(Ok(Admission { context, decision }));
-        }
-        Operations::caller(self, backend, &context, request).refuse_admission(institution_id)
-    }
-
-    fn find_by_token(&self, backend: &Arc<dyn Backend>, token: &str) -> Reply<Option<ApiKey>> {
-        if token.is_empty() || token.len() > MAX_TOKEN || self.config.token_format.shape(token) == Shape::Damaged {
-            return Reply::from(Ok(None));
-        }
-        let hash = KeyHash::of(token);
-        backend.find_by_hash(&hash).map(move |found| {
-            Ok(found.filter(|key| key.key_hash.matches(&hash) && key.status(Timestamp::now()) == KeyStatus::Active))
-        })
-    }
-
-    fn health(self: &Arc<Self>, backend: &Arc<dyn Backend>) -> Reply<Health> {
-        let start = Instant::now();
-        if let Err(error) = self.check_open() {
-            return Reply::from(Ok(Health::unreachable(&error)));
-        }
-        let (engine, generation) = (Arc::clone(self), backend.generation());
-        backend.status().and_then(move |status| {
-            generation.then(move |generation| {
-                let latency = start.elapsed();
-                let error = status.as_ref().err().or(generation.as_ref().err()).map(Error::reason);
-                engine.metrics.finish(Operation::health, Some(start), error);
-                Ok(Health {
-                    backend: status.as_ref().map_or("unknown", |status| status.backend),
-                    reachable: error.is_none(),
-                    error,
-                    schema_version: status.ok().and_then(|status| status.schema_version),
-                    generation: generation.ok().map(|generation| generation.number),
-                    latency,
-                })
-            })
-        })
-    }
-}
-
-fn split<A, B>(found: Result<Option<(A, B)>>) -> (Result<Option<A>>, Option<B>) {
-    match found {
-        Ok(Some((a, b))) => (Ok(Some(a)), Some(b)),
-        Ok(None) => (Ok(None), None),
-        Err(error) => (Err(error), None),
     }
 }
 

@@ -21,8 +21,26 @@ const UUID_TEXT: usize = 36;
 
 #[derive(Clone, PartialEq, Eq)]
 enum Repr {
-    Uuid(Uuid),
+    Uuid(Words),
     Text(SmolStr),
+}
+
+/// A UUID as two words, in its own byte order: ids are copied on the way of every lookup, and bytes that lie across words
+/// are slow to copy.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Words(u64, u64);
+
+impl Words {
+    fn uuid(self) -> Uuid {
+        Uuid::from_u64_pair(self.0, self.1)
+    }
+}
+
+impl From<Uuid> for Words {
+    fn from(uuid: Uuid) -> Self {
+        let (high, low) = uuid.as_u64_pair();
+        Self(high, low)
+    }
 }
 
 /// Fits every prefix of this file and a hyphenated UUID.
@@ -35,7 +53,7 @@ impl Repr {
             .filter(|rest| rest.len() == UUID_TEXT)
             .and_then(|rest| Some((rest, Uuid::try_parse(rest).ok()?)))
             .filter(|(rest, uuid)| uuid.hyphenated().encode_lower(&mut [0; UUID_TEXT]) == *rest)
-            .map_or_else(|| Self::Text(SmolStr::new(text)), |(_, uuid)| Self::Uuid(uuid))
+            .map_or_else(|| Self::Text(SmolStr::new(text)), |(_, uuid)| Self::Uuid(uuid.into()))
     }
 
     fn as_str<'a>(&'a self, prefix: &str, buffer: &'a mut Buffer) -> &'a str {
@@ -44,7 +62,7 @@ impl Repr {
             Self::Uuid(uuid) => {
                 let (head, tail) = buffer.split_at_mut(prefix.len());
                 head.copy_from_slice(prefix.as_bytes());
-                uuid.hyphenated().encode_lower(tail);
+                uuid.uuid().hyphenated().encode_lower(tail);
                 let length = prefix.len().saturating_add(UUID_TEXT);
                 buffer.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
             }
@@ -67,7 +85,7 @@ macro_rules! ids {
             /// # Errors
             /// `Internal` if the operating system gives no randomness.
             pub fn generate() -> Result<Self> {
-                Ok(Self(Repr::Uuid(new_uuid()?)))
+                Ok(Self(Repr::Uuid(new_uuid()?.into())))
             }
 
             /// An id that a store holds, taken as it is.
@@ -107,7 +125,10 @@ macro_rules! ids {
             #[inline]
             fn hash<H: Hasher>(&self, state: &mut H) {
                 match &self.0 {
-                    Repr::Uuid(uuid) => state.write_u128(uuid.as_u128()),
+                    Repr::Uuid(Words(high, low)) => {
+                        state.write_u64(*high);
+                        state.write_u64(*low);
+                    }
                     Repr::Text(text) => state.write(text.as_bytes()),
                 }
             }
@@ -159,14 +180,14 @@ impl ApiKeyId {
     /// The id with this UUID.
     #[inline]
     pub(crate) fn from_uuid_bytes(bytes: [u8; 16]) -> Self {
-        Self(Repr::Uuid(Uuid::from_bytes(bytes)))
+        Self(Repr::Uuid(Uuid::from_bytes(bytes).into()))
     }
 
     /// The UUID, unless the id is a text of another form.
     #[inline]
     pub(crate) fn uuid_bytes(&self) -> Option<[u8; 16]> {
         match &self.0 {
-            Repr::Uuid(uuid) => Some(*uuid.as_bytes()),
+            Repr::Uuid(words) => Some(words.uuid().into_bytes()),
             Repr::Text(_) => None,
         }
     }

@@ -1,6 +1,6 @@
 //! Policies: the rules of one institution in one region, and how they change.
 //!
-//! [`PolicyAction::apply`] is the one place that knows what a change makes of a policy; every store calls it.
+//! [`PolicyChange::apply`] is the one place that knows what a change makes of a policy; every store calls it.
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
