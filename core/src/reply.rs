@@ -18,11 +18,9 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
-
-use parking_lot::{Condvar, Mutex};
 
 use crate::error::{Error, Reason, Result};
 
@@ -176,6 +174,8 @@ impl<T> fmt::Debug for Completer<T> {
     }
 }
 
+/// The standard library's lock, which is nothing but a word in the slot: parking_lot keeps a table for the whole process, and
+/// a thread that is at it during a fork leaves it locked in the child, where waiting would never end.
 struct Slot<T> {
     state: Mutex<SlotState<T>>,
     filled: Condvar,
@@ -187,9 +187,13 @@ struct SlotState<T> {
 }
 
 impl<T> Slot<T> {
+    fn lock(&self) -> MutexGuard<'_, SlotState<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn fill(&self, answer: Result<T>) {
         let waker = {
-            let mut state = self.state.lock();
+            let mut state = self.lock();
             state.answer = Some(answer);
             state.waker.take()
         };
@@ -202,7 +206,7 @@ impl<T> Slot<T> {
 
 impl<T: Send> Pending<T> for Arc<Slot<T>> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<T>> {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         if let Some(answer) = state.answer.take() {
             return Poll::Ready(answer);
         }
@@ -214,12 +218,12 @@ impl<T: Send> Pending<T> for Arc<Slot<T>> {
     }
 
     fn wait(self: Box<Self>) -> Result<T> {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         loop {
             if let Some(answer) = state.answer.take() {
                 return answer;
             }
-            self.filled.wait(&mut state);
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }

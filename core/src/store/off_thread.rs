@@ -6,12 +6,10 @@
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
-
-use parking_lot::{Condvar, Mutex};
 
 use super::{ApiKeyStore, AuditStore, Backend, Credential, Generation, InstitutionStore, PolicyStore, StoreStatus};
 use crate::{
@@ -75,7 +73,7 @@ impl Drop for OffThread {
     fn drop(&mut self) {
         // In a forked child the threads are not there, and their lock may be held for ever.
         if fork::count() == self.forks {
-            self.threads.calls.lock().closing = true;
+            self.threads.lock().closing = true;
             self.threads.work.notify_all();
         }
     }
@@ -85,6 +83,7 @@ type Call = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 struct Threads {
+    /// The standard library's lock: what it needs lies in it, so that a child forked while others are locked can use its own.
     calls: Mutex<Calls>,
     work: Condvar,
 }
@@ -97,8 +96,13 @@ struct Calls {
 }
 
 impl Threads {
+    fn lock(&self) -> MutexGuard<'_, Calls> {
+        // Nothing panics while it is held.
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn queue(self: &Arc<Self>, call: Call) -> Result<()> {
-        let mut calls = self.calls.lock();
+        let mut calls = self.lock();
         if calls.waiting.len() >= QUEUED {
             return Err(Error::new(Reason::Busy, "too many calls are waiting for the store"));
         }
@@ -123,17 +127,17 @@ impl Threads {
     /// Makes calls until the store is dropped and none waits any more.
     fn run(&self) {
         // Not marked as one that may not wait: the store that is called may be one that waits for another store.
-        let mut calls = self.calls.lock();
+        let mut calls = self.lock();
         loop {
             match calls.waiting.pop_front() {
                 Some(call) => {
                     drop(calls);
                     // To answer is to wake a task, which is code of the host's executor.
                     let _ = catch_unwind(AssertUnwindSafe(call));
-                    calls = self.calls.lock();
+                    calls = self.lock();
                 }
                 None if calls.closing => return,
-                None => self.work.wait(&mut calls),
+                None => calls = self.work.wait(calls).unwrap_or_else(PoisonError::into_inner),
             }
         }
     }
@@ -233,6 +237,17 @@ impl PolicyStore for OffThread {
     fn policy_history(&self, query: &PolicyHistoryQuery) -> Reply<Page<PolicyVersion>> {
         let query = query.clone();
         self.call(move |store| store.policy_history(&query))
+    }
+
+    fn decide_one(
+        &self,
+        institution_id: &InstitutionId,
+        region: Region,
+        position: &Position,
+        default: DefaultDecision,
+    ) -> Reply<Decision> {
+        let (institution_id, position) = (institution_id.clone(), *position);
+        self.call(move |store| store.decide_one(&institution_id, region, &position, default))
     }
 
     fn decide(

@@ -54,10 +54,10 @@ pub(crate) const FIND_BY_HASH: &str = record!(" WHERE k.key_hash = $1");
 pub(crate) const FIND_BY_ID: &str = record!(" WHERE k.id = $1");
 pub(crate) const FIND_IN_INSTITUTION: &str = record!(" WHERE k.id = $1 AND k.institution_id = $2");
 pub(crate) const KNOWS_HASH: &str = "SELECT 1 FROM api_keys WHERE key_hash = $1";
-/// Changes no row if the hash is stored already.
+/// Changes no row if the hash, or the id, is stored already.
 pub(crate) const INSERT: &str = "INSERT INTO api_keys (id, institution_id, key_hash, hint, label, role, created_at, revoked_at, \
      disabled_at, expires_at, allowed_addresses, metadata, rotated_from, rotated_to, version) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (key_hash) DO NOTHING";
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING";
 pub(crate) const UPDATE: &str = "UPDATE api_keys SET label = $1, revoked_at = $2, disabled_at = $3, expires_at = $4, \
      allowed_addresses = $5, metadata = $6, rotated_to = $7, version = $8 WHERE id = $9";
 /// What `KeyChange::Revoke` does to one, done to all of an institution: time, institution.

@@ -9,14 +9,13 @@ use std::{
     any::Any,
     mem,
     sync::{
-        Arc, Weak,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use parking_lot::{ArcRwLockWriteGuard, Mutex, RawRwLock, RwLock};
 use rusqlite::{Connection, config::DbConfig};
 
 use super::{
@@ -34,13 +33,30 @@ const KEPT: usize = 16;
 
 pub(super) struct Connections {
     pub(super) place: Place,
-    /// Held by every use of a connection; a fork and a close wait for all of them.
-    gate: Arc<RwLock<()>>,
-    readers: Mutex<Vec<Connection>>,
-    writer: Mutex<Option<Connection>>,
+    // The standard library's lock, which is nothing but a word in it: parking_lot keeps a table for the whole process, and a
+    // thread that is at it during a fork leaves it locked in the child.
+    idle: Mutex<Idle>,
+    /// A use ended, or the gate was opened.
+    changed: Condvar,
     closed: AtomicBool,
     /// The count of forks in the process that opened them.
     forks: u64,
+}
+
+#[derive(Default)]
+struct Idle {
+    readers: Vec<Connection>,
+    writer: Option<Connection>,
+    /// How many are in use.
+    used: usize,
+    /// Whether uses must wait: everything is being closed.
+    shut: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Access {
+    Read,
+    Write,
 }
 
 impl Connections {
@@ -49,9 +65,8 @@ impl Connections {
         fork::watch();
         let connections = Arc::new(Self {
             place,
-            gate: Arc::default(),
-            readers: Mutex::default(),
-            writer: Mutex::default(),
+            idle: Mutex::default(),
+            changed: Condvar::new(),
             closed: AtomicBool::new(false),
             forks: fork::count(),
         });
@@ -70,15 +85,17 @@ impl Connections {
     }
 
     fn prepare(&self) -> Result<()> {
-        let _used = self.gate.read();
         self.place.create_privately();
-        let mut writer = self.place.open_writer()?;
-        migrate::migrate(&mut writer)?;
-        let reader = self.place.open_reader()?;
-        migrate::version(&reader)?;
-        *self.writer.lock() = Some(writer);
-        self.readers.lock().push(reader);
-        Ok(())
+        self.use_one(
+            Access::Write,
+            |place| {
+                let mut connection = place.open_writer()?;
+                migrate::migrate(&mut connection)?;
+                Ok(connection)
+            },
+            |_| Ok(()),
+        )?;
+        self.use_one(Access::Read, Place::open_reader, |connection| migrate::version(connection).map(|_| ()))
     }
 
     /// Whether this process may use them: `Closed` if not.
@@ -103,20 +120,10 @@ impl Connections {
     /// Reads on the calling thread. Each statement sees every change that was committed before it began.
     #[inline]
     pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        self.check_open()?;
-        let _used = self.gate.read();
-        self.check_open()?;
-        let kept = self.readers.lock().pop();
-        let reader = match kept {
-            Some(reader) => reader,
-            None => self.place.open_reader()?,
-        };
-        let answer = work(&reader);
-        let mut readers = self.readers.lock();
-        if readers.len() < KEPT {
-            readers.push(reader);
+        if self.is_inherited() {
+            return Err(errors::inherited());
         }
-        answer
+        self.use_one(Access::Read, Place::open_reader, work)
     }
 
     /// Reads in several statements that all see the same state.
@@ -131,61 +138,163 @@ impl Connections {
 
     /// Writes, on the writer's thread.
     pub(super) fn write<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let _used = self.gate.read();
-        let mut writer = self.writer.lock();
-        let connection = match writer.take() {
-            Some(connection) => connection,
-            None => self.place.open_writer()?,
+        self.use_one(Access::Write, Place::open_writer, work)
+    }
+
+    /// Gives an idle connection, or a new one, to `work`.
+    #[inline]
+    fn use_one<T>(
+        &self,
+        access: Access,
+        open: impl FnOnce(&Place) -> Result<Connection>,
+        work: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        let mut in_use = self.begin(access)?;
+        let connection = match &mut in_use.connection {
+            Some(connection) => &*connection,
+            none => none.insert(open(&self.place)?),
         };
-        let answer = work(&connection);
-        // A connection on which something failed is replaced: the next one finds the file as it is by then.
-        if matches!(&answer, Err(error) if error.reason() != Reason::Busy) {
-            drop(connection);
-        } else {
-            *writer = Some(connection);
+        let answer = work(connection);
+        // Where a change failed, the next one finds the file as it is by then, through a new connection.
+        if matches!((&answer, access), (Err(error), Access::Write) if error.reason() != Reason::Busy) {
+            in_use.connection = None;
         }
         answer
+    }
+
+    #[inline]
+    fn begin(&self, access: Access) -> Result<InUse<'_>> {
+        let mut idle = self.lock();
+        while idle.shut {
+            idle = self.changed.wait(idle).unwrap_or_else(PoisonError::into_inner);
+        }
+        let connection = match access {
+            Access::Read if self.closed.load(Ordering::Acquire) => return Err(errors::closed()),
+            Access::Read => idle.readers.pop(),
+            // A store that was dropped still writes what is queued.
+            Access::Write => idle.writer.take(),
+        };
+        idle.used = idle.used.saturating_add(1);
+        Ok(InUse { connections: self, access, connection })
     }
 
     /// Moves what the log holds into the file and closes everything, once all uses have ended; `Unavailable` if they do not
     /// in time.
     pub(super) fn close(&self, deadline: Option<Instant>) -> Result<()> {
         self.closed.store(true, Ordering::Release);
-        let gate = match deadline {
-            Some(deadline) => self.gate.try_write_until(deadline),
-            None => Some(self.gate.write()),
-        };
-        let Some(_gate) = gate else {
+        if !self.shut(deadline) {
             return Err(Error::new(Reason::StoreUnavailable, "the store could not be closed in time: it is still in use"));
-        };
-        self.readers.lock().clear();
-        // The last connection to a file moves the log into it as it closes.
-        *self.writer.lock() = None;
+        }
+        // The last connection to a file moves the log into it as it closes: the one that writes.
+        let (readers, writer) = self.take_idle();
+        drop(readers);
+        drop(writer);
+        self.reopen();
         Ok(())
     }
 
-    /// Closes what is not in use. For a store that is dropped.
+    /// Closes what reads and is not in use. For a store that is dropped.
     pub(super) fn close_idle_readers(&self) {
         self.closed.store(true, Ordering::Release);
-        self.readers.lock().clear();
+        let readers = mem::take(&mut self.lock().readers);
+        drop(readers);
     }
 
-    /// Closes the connection that writes. For a writer that ends.
+    /// Closes what writes. For a writer that ends.
     pub(super) fn close_writer(&self) {
-        let _used = self.gate.read();
-        *self.writer.lock() = None;
+        // As a use, so that a fork waits for it.
+        if let Ok(mut in_use) = self.begin(Access::Write) {
+            in_use.connection = None;
+        }
+    }
+
+    /// Lets no further use begin and waits for those that have; `false` if they do not end in time.
+    fn shut(&self, deadline: Option<Instant>) -> bool {
+        let mut idle = self.lock();
+        let mut mine = false;
+        loop {
+            // One at a time: a fork may meet a close.
+            if !mine && !idle.shut {
+                idle.shut = true;
+                mine = true;
+            }
+            if mine && idle.used == 0 {
+                return true;
+            }
+            idle = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                Some(Duration::ZERO) => {
+                    drop(idle);
+                    if mine {
+                        self.reopen();
+                    }
+                    return false;
+                }
+                Some(left) => self.changed.wait_timeout(idle, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.changed.wait(idle).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    fn take_idle(&self) -> (Vec<Connection>, Option<Connection>) {
+        let mut idle = self.lock();
+        (mem::take(&mut idle.readers), idle.writer.take())
+    }
+
+    fn reopen(&self) {
+        self.lock().shut = false;
+        self.changed.notify_all();
+    }
+
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, Idle> {
+        // Nothing panics while it is held.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection in use; given back at the end, however the use ends.
+struct InUse<'a> {
+    connections: &'a Connections,
+    access: Access,
+    connection: Option<Connection>,
+}
+
+impl Drop for InUse<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let mut idle = self.connections.lock();
+        if let Some(connection) = self.connection.take() {
+            let room = idle.readers.len() < KEPT && !self.connections.closed.load(Ordering::Acquire);
+            match self.access {
+                Access::Read if room && !thread::panicking() => idle.readers.push(connection),
+                Access::Write if !thread::panicking() => idle.writer = Some(connection),
+                _ => {
+                    // Closed before it is counted as given back: a fork waits for that.
+                    drop(idle);
+                    drop(connection);
+                    idle = self.connections.lock();
+                }
+            }
+        }
+        idle.used = idle.used.saturating_sub(1);
+        let awaited = idle.shut && idle.used == 0;
+        drop(idle);
+        if awaited {
+            self.connections.changed.notify_all();
+        }
     }
 }
 
 impl Quiesce for Connections {
     fn hold(self: Arc<Self>) -> Box<dyn Any> {
-        let guard = RwLock::write_arc(&self.gate);
-        self.readers.lock().clear();
-        if let Some(writer) = self.writer.lock().take() {
+        self.shut(None);
+        let (readers, writer) = self.take_idle();
+        if let Some(writer) = &writer {
             // A fork should not wait for the log to be moved into the file.
             let _ = writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         }
-        Box::new(Held { guard: Some(guard), connections: self })
+        drop((readers, writer));
+        Box::new(Held(self))
     }
 }
 
@@ -193,23 +302,21 @@ impl Drop for Connections {
     fn drop(&mut self) {
         if self.is_inherited() {
             // Never closed by a child. There are none, unless the fork went unnoticed until after it.
-            mem::forget(mem::take(self.readers.get_mut()));
-            mem::forget(self.writer.get_mut().take());
+            let idle = self.idle.get_mut().unwrap_or_else(PoisonError::into_inner);
+            mem::forget(mem::take(&mut idle.readers));
+            mem::forget(idle.writer.take());
         }
     }
 }
 
-/// The gate, shut for the moment of a fork.
-struct Held {
-    guard: Option<ArcRwLockWriteGuard<RawRwLock, ()>>,
-    connections: Arc<Connections>,
-}
+/// Everything closed, for the moment of a fork.
+struct Held(Arc<Connections>);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if self.connections.is_inherited() {
-            // The child leaves the gate shut: to open it would wake threads that are not there.
-            mem::forget(self.guard.take());
+        // A child never uses its parent's.
+        if !self.0.is_inherited() {
+            self.0.reopen();
         }
     }
 }

@@ -26,7 +26,7 @@ impl InstitutionStore for SqliteStore {
             change(connection, &audit, |connection| {
                 if execute(connection, sql::INSERT, &sql::inserted(&institution))? == 0 {
                     let message = format!("an institution {} exists", institution.id);
-                    return Err(Error::new(Reason::InstitutionExists, message).field("id"));
+                    return Err(Error::new(Reason::InstitutionExists, message).field("institution_id"));
                 }
                 let touched = vec![Change::institution(&institution.id)];
                 Ok((institution, touched))

@@ -8,7 +8,7 @@ use super::{
     statement::{all, execute, exists, find, find_by},
 };
 use crate::{
-    error::{Error, Reason, Result},
+    error::Result,
     model::{
         api_key::{ApiKey, ApiKeyQuery, KeyChange, KeyChanged, KeyUse, key_not_found},
         audit::AuditEntry,
@@ -103,7 +103,7 @@ impl ApiKeyStore for SqliteStore {
                 }
                 if let Some(successor) = &made.successor {
                     if !insert(connection, successor)? {
-                        return Err(Error::new(Reason::KeyExists, "a key with this hash exists").field("key_hash"));
+                        return Err(key_exists(0));
                     }
                     touched.push(Change::new_key(successor));
                 }

@@ -8,12 +8,11 @@ use std::{
     collections::VecDeque,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
 use super::{
@@ -33,6 +32,7 @@ const QUEUED: usize = 4096;
 
 pub(super) struct Writer {
     connections: Arc<Connections>,
+    /// The standard library's lock, for the reason given in [`Connections`].
     queue: Mutex<Queue>,
     /// Something was queued, or the writer is to end.
     work: Condvar,
@@ -68,11 +68,13 @@ impl Writer {
             return Error::new(Reason::OutOfRange, "is too long").field("busy_timeout").into();
         };
         let (reply, completer) = Reply::pending();
-        let mut queue = self.queue.lock();
+        let mut queue = self.lock();
         while queue.changes.len() >= QUEUED && !queue.closing {
-            if self.room.wait_until(&mut queue, deadline).timed_out() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 return Error::new(Reason::Busy, "too many changes are waiting to be written").into();
             }
+            queue = self.room.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         if queue.closing {
             return errors::closed().into();
@@ -105,12 +107,12 @@ impl Writer {
 
     /// The next changes to commit together; `None` when the writer is to end and nothing is left to do.
     fn next(&self) -> Option<Vec<Box<dyn Change>>> {
-        let mut queue = self.queue.lock();
+        let mut queue = self.lock();
         while queue.changes.is_empty() {
             if queue.closing {
                 return None;
             }
-            self.work.wait(&mut queue);
+            queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         let count = queue.changes.len().min(GATHERED);
         let changes = queue.changes.drain(..count).collect();
@@ -143,22 +145,27 @@ impl Writer {
 
     /// Takes no more changes and ends once those are written that are queued.
     pub(super) fn end(&self) {
-        self.queue.lock().closing = true;
+        self.lock().closing = true;
         self.work.notify_all();
         self.room.notify_all();
     }
 
     /// Waits until the writer has ended; `false` if it has not in time.
     pub(super) fn wait_for_end(&self, deadline: Option<Instant>) -> bool {
-        let mut queue = self.queue.lock();
+        let mut queue = self.lock();
         while queue.running {
-            match deadline {
-                Some(deadline) if self.ended.wait_until(&mut queue, deadline).timed_out() => return !queue.running,
-                Some(_) => {}
-                None => self.ended.wait(&mut queue),
-            }
+            queue = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                Some(Duration::ZERO) => return false,
+                Some(left) => self.ended.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.ended.wait(queue).unwrap_or_else(PoisonError::into_inner),
+            };
         }
         true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // Nothing panics while it is held.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -167,7 +174,7 @@ struct Running<'a>(&'a Writer);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.queue.lock().running = false;
+        self.0.lock().running = false;
         self.0.ended.notify_all();
     }
 }
