@@ -54,3 +54,8 @@ pub use model::{
 };
 pub use reply::{Completer, Reply};
 pub use token::{KeyHash, MAX_TOKEN, Shape, Token, TokenFormat};
+
+/// The README's examples, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
