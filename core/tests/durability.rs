@@ -123,6 +123,14 @@ fn compare(
     let dead = stored.values().filter(|key| key.revoked_at.is_some()).count();
     assert!(dead <= revoked.len() + in_flight, "{dead} revoked, {} acknowledged, {kills} kills", revoked.len());
     door.close(Duration::from_secs(5)).unwrap();
+
+    let plain = rusqlite::Connection::open(file).unwrap();
+    let ask = |sql: &str| plain.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!(ask("PRAGMA integrity_check"), "ok");
+    // A change, its audit entry and its generation are one: none is there without the others.
+    let changes = (1 + stored.len() + dead).to_string();
+    assert_eq!(ask("SELECT CAST(count(*) AS TEXT) FROM audit_events"), changes);
+    assert_eq!(ask("SELECT CAST(number AS TEXT) FROM generation"), changes);
 }
 
 fn all_keys(door: &Doorward, institution: &InstitutionId) -> HashMap<String, ApiKey> {

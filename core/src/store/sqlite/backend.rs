@@ -72,6 +72,7 @@ impl Backend for SqliteStore {
         }
         let deadline = Instant::now().checked_add(deadline);
         let Some(writer) = &self.writer else { return Ok(()).into() };
+        self.connections.refuse();
         writer.end();
         if !writer.wait_for_end(deadline) {
             let message = "the store could not be closed in time; what was queued is still being written";

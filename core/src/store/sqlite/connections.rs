@@ -178,10 +178,15 @@ impl Connections {
         Ok(InUse { connections: self, access, connection })
     }
 
+    /// Lets no further read begin.
+    pub(super) fn refuse(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
     /// Moves what the log holds into the file and closes everything, once all uses have ended; `Unavailable` if they do not
     /// in time.
     pub(super) fn close(&self, deadline: Option<Instant>) -> Result<()> {
-        self.closed.store(true, Ordering::Release);
+        self.refuse();
         if !self.shut(deadline) {
             return Err(Error::new(Reason::StoreUnavailable, "the store could not be closed in time: it is still in use"));
         }
@@ -191,21 +196,6 @@ impl Connections {
         drop(writer);
         self.reopen();
         Ok(())
-    }
-
-    /// Closes what reads and is not in use. For a store that is dropped.
-    pub(super) fn close_idle_readers(&self) {
-        self.closed.store(true, Ordering::Release);
-        let readers = mem::take(&mut self.lock().readers);
-        drop(readers);
-    }
-
-    /// Closes what writes. For a writer that ends.
-    pub(super) fn close_writer(&self) {
-        // As a use, so that a fork waits for it.
-        if let Ok(mut in_use) = self.begin(Access::Write) {
-            in_use.connection = None;
-        }
     }
 
     /// Lets no further use begin and waits for those that have; `false` if they do not end in time.

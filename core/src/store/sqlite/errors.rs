@@ -13,7 +13,9 @@ pub(super) fn failed(error: rusqlite::Error) -> Error {
             (Reason::Busy, "another connection held the database for too long")
         }
         Some(ErrorCode::NotADatabase) => (Reason::NotADatabase, "the file is not an SQLite database"),
-        Some(ErrorCode::ReadOnly) => (Reason::ReadOnlyDatabase, "the database may only be read"),
+        Some(ErrorCode::ReadOnly) => {
+            (Reason::ReadOnlyDatabase, "the database may only be read: check the rights on it and its directory")
+        }
         Some(ErrorCode::DiskFull) => (Reason::DiskFull, "there is no room left for the database"),
         Some(ErrorCode::CannotOpen) => (Reason::StoreUnavailable, "the database file cannot be opened"),
         Some(ErrorCode::DatabaseCorrupt) => (Reason::DatabaseError, "the database file is damaged"),

@@ -83,9 +83,9 @@ impl Drop for SqliteStore {
             mem::forget(self.writer.take());
             return;
         }
-        self.connections.close_idle_readers();
+        self.connections.refuse();
         if let Some(writer) = &self.writer {
-            writer.end();
+            writer.abandon();
         }
     }
 }

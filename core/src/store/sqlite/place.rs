@@ -56,7 +56,8 @@ impl Place {
     pub(super) fn open_writer(&self) -> Result<Connection> {
         let connection = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         if connection.is_readonly("main").map_err(failed)? {
-            return Err(Error::new(Reason::ReadOnlyDatabase, "the database may only be read"));
+            let message = "the database may only be read: check the rights on it and its directory";
+            return Err(Error::new(Reason::ReadOnlyDatabase, message));
         }
         let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failed)?;
         if mode != "wal" {

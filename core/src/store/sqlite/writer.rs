@@ -47,6 +47,8 @@ struct Queue {
     changes: VecDeque<Box<dyn Change>>,
     running: bool,
     closing: bool,
+    /// The store was dropped: nobody else closes the connections.
+    abandoned: bool,
 }
 
 impl Writer {
@@ -99,7 +101,6 @@ impl Writer {
             while let Some(changes) = writer.next() {
                 writer.commit(changes);
             }
-            writer.connections.close_writer();
             drop(running);
         });
         started.map(drop).map_err(|error| Error::new(Reason::StoreUnavailable, "no thread could be started").because(error))
@@ -150,6 +151,18 @@ impl Writer {
         self.room.notify_all();
     }
 
+    /// Ends as [`end`](Self::end) does, closes the connections once all is written, and waits for none of it.
+    pub(super) fn abandon(&self) {
+        self.end();
+        let mut queue = self.lock();
+        queue.abandoned = true;
+        let running = queue.running;
+        drop(queue);
+        if !running {
+            let _ = self.connections.close(None);
+        }
+    }
+
     /// Waits until the writer has ended; `false` if it has not in time.
     pub(super) fn wait_for_end(&self, deadline: Option<Instant>) -> bool {
         let mut queue = self.lock();
@@ -174,8 +187,14 @@ struct Running<'a>(&'a Writer);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.lock().running = false;
+        let mut queue = self.0.lock();
+        queue.running = false;
+        let abandoned = queue.abandoned;
+        drop(queue);
         self.0.ended.notify_all();
+        if abandoned {
+            let _ = self.0.connections.close(None);
+        }
     }
 }
 
@@ -243,5 +262,36 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Change for Task<T, F> 
             (None, Ok(())) => Err(Error::new(Reason::Bug, "a change was committed without being run")),
         };
         self.completer.complete(answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::{SqliteOptions, place::Place};
+
+    #[test]
+    fn a_change_that_panics_fails_alone_and_the_writer_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::new(&folder.path().join("panics.db"), SqliteOptions::default()).unwrap();
+        let writer = Writer::new(Connections::open(place).unwrap());
+        let note = |version: u64| {
+            move |connection: &Connection| {
+                execute(connection, "INSERT INTO migrations VALUES ($1, 'noted', 0)", &[version.into()])
+            }
+        };
+        let before = writer.submit(note(7));
+        let panics = writer.submit(move |connection| -> Result<usize> {
+            note(8)(connection)?;
+            panic!("on purpose")
+        });
+        let after = writer.submit(note(9));
+        assert_eq!(before.wait().unwrap(), 1);
+        assert_eq!(panics.wait().unwrap_err().reason(), Reason::Panicked);
+        assert_eq!(after.wait().unwrap(), 1);
+        let left = "DELETE FROM migrations WHERE version IN (7, 8, 9)";
+        assert_eq!(writer.submit(move |connection| execute(connection, left, &[])).wait().unwrap(), 2);
+        writer.end();
+        assert!(writer.wait_for_end(None));
     }
 }
