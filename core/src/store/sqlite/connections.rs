@@ -179,6 +179,10 @@ impl Connections {
 
 impl Quiesce for Connections {
     fn hold(self: Arc<Self>) -> Box<dyn Any> {
+        if self.is_inherited() {
+            // A child that forks in its turn: what its parent had is shut for ever, and holds nothing.
+            return Box::new(());
+        }
         let guard = RwLock::write_arc(&self.gate);
         self.readers.lock().clear();
         if let Some(writer) = self.writer.lock().take() {
