@@ -202,3 +202,8 @@ fn fork_under_fire(stage: &Stage) {
 fn a_child_forked_in_the_midst_of_creations_and_lookups_in_memory_always_answers() {
     fork_under_fire(&Stage::memory());
 }
+
+#[test]
+fn a_child_forked_in_the_midst_of_creations_and_lookups_in_sqlite_always_answers() {
+    fork_under_fire(&Stage::sqlite());
+}
