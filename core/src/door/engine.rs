@@ -236,7 +236,7 @@ impl Drop for Engines {
     fn drop(&mut self) {
         // The last handle is gone: what was gathered is written in the background, by whoever gathers it.
         if let Ok(engine) = self.current() {
-            engine.housekeeper.stop();
+            Housekeeper::leave(engine);
         }
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Housekeeper {
 struct Shared {
     state: Mutex<State>,
     stopped: Condvar,
+    /// The engine of a handle that was dropped, until the thread has written what it gathered.
+    left: Mutex<Option<Arc<Engine>>>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -53,20 +55,33 @@ impl Housekeeper {
         *self.shared.state.lock() = State::Stopped;
         self.shared.stopped.notify_all();
     }
+
+    /// Stops the thread after it has written what was gathered. For an engine of which nobody else knows any more.
+    pub(super) fn leave(engine: &Arc<Engine>) {
+        let shared = &engine.housekeeper.shared;
+        let mut state = shared.state.lock();
+        // Where no thread runs nothing was gathered, or it was written when the handle was closed.
+        if *state == State::Running {
+            *shared.left.lock() = Some(Arc::clone(engine));
+        }
+        *state = State::Stopped;
+        shared.stopped.notify_all();
+    }
 }
 
 fn keep_house(shared: &Shared, engine: &Weak<Engine>) {
     let rounds = INTERVAL.as_secs().max(1);
     for round in 1_u64.. {
         // Held only for the round: the thread keeps no engine alive that nobody uses any more, but for its last flush.
-        let stopped = {
+        let (stopped, left) = {
             let mut state = shared.state.lock();
             if *state == State::Running {
                 shared.stopped.wait_for(&mut state, PUBLISH);
             }
-            *state == State::Stopped
+            let stopped = *state == State::Stopped;
+            (stopped, shared.left.lock().take_if(|_| stopped))
         };
-        let Some(engine) = engine.upgrade() else { return };
+        let Some(engine) = left.or_else(|| engine.upgrade()) else { return };
         if stopped || round.is_multiple_of(rounds) {
             if let Err(error) = engine.flush(engine.backend()).wait() {
                 tracing::warn!(%error, "doorward could not write audit rows or last uses; it will try again");

@@ -78,9 +78,30 @@ struct Latency {
 
 /// The handles of the host's recorder: fetched once, since fetching costs more than counting.
 struct Handles {
-    counters: Vec<[OnceLock<metrics::Counter>; OUTCOMES]>,
+    counters: Vec<[OnceLock<Published>; OUTCOMES]>,
     latencies: Vec<metrics::Histogram>,
-    audit_dropped: metrics::Counter,
+    audit_dropped: Published,
+}
+
+/// A counter of the host's recorder, and how much of our count it has. It is only ever added to: all handles of a process
+/// count in it.
+struct Published {
+    counter: metrics::Counter,
+    total: AtomicU64,
+}
+
+impl Published {
+    fn new(counter: metrics::Counter) -> Self {
+        Self { counter, total: AtomicU64::new(0) }
+    }
+
+    /// Adds what the recorder does not have yet. Threads that publish at the same time add nothing twice.
+    fn advance(&self, total: u64) {
+        let more = total.saturating_sub(self.total.fetch_max(total, Relaxed));
+        if more > 0 {
+            self.counter.increment(more);
+        }
+    }
 }
 
 impl Metrics {
@@ -142,11 +163,11 @@ impl Metrics {
             let counter = handles.counters.get(count.index).and_then(|counters| counters.get(count.outcome_index));
             if let Some(counter) = counter {
                 counter
-                    .get_or_init(|| metrics::counter!("doorward_operations_total", "operation" => count.operation, "outcome" => count.outcome))
-                    .absolute(count.total);
+                    .get_or_init(|| Published::new(metrics::counter!("doorward_operations_total", "operation" => count.operation, "outcome" => count.outcome)))
+                    .advance(count.total);
             }
         }
-        handles.audit_dropped.absolute(tables.audit_dropped.load(Relaxed));
+        handles.audit_dropped.advance(tables.audit_dropped.load(Relaxed));
     }
 
     pub(super) fn snapshot(&self) -> MetricsSnapshot {
@@ -215,7 +236,7 @@ impl Handles {
         Self {
             counters: Operation::ALL.iter().map(|_| std::array::from_fn(|_| OnceLock::new())).collect(),
             latencies: Operation::ALL.iter().map(latency).collect(),
-            audit_dropped: metrics::counter!("doorward_audit_dropped_total"),
+            audit_dropped: Published::new(metrics::counter!("doorward_audit_dropped_total")),
         }
     }
 }

@@ -22,7 +22,7 @@ use super::{
     request::Request,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     model::{
         audit::{Actor, AuditEntry, Origin, Outcome},
         id::{EventId, InstitutionId},
@@ -70,8 +70,21 @@ impl<'a> Operations<'a> {
         match permitted {
             Err(error) => Reply::from(error),
             Ok(Err(denied)) => self.forbidden(act, denied),
-            Ok(Ok(())) => self.entry(act, Outcome::Succeeded).and_then(call).unwrap_or_else(Reply::from),
+            Ok(Ok(())) => self.entry(act, Outcome::Succeeded).map_or_else(Reply::from, |entry| self.commit(entry, call)),
         }
+    }
+
+    /// Makes a change that is permitted as far as the caller's context tells. The store may know better: the caller's key
+    /// may have been revoked since.
+    fn commit<T: Send + 'static>(&self, entry: AuditEntry, call: impl FnOnce(AuditEntry) -> Result<Reply<T>>) -> Reply<T> {
+        let kept = self.caller.map(|_| entry.clone());
+        let answer = call(entry).unwrap_or_else(Reply::from);
+        let Some(kept) = kept else { return answer };
+        let (engine, backend) = (Arc::clone(self.engine), Arc::clone(self.backend));
+        answer.and_then(move |answer| match answer {
+            Err(denied) if denied.kind() == ErrorKind::Forbidden => write_forbidden(engine, &backend, kept, denied),
+            answer => Reply::from(answer),
+        })
     }
 
     /// Reads something, once arguments and permission are checked.
@@ -97,22 +110,12 @@ impl<'a> Operations<'a> {
         self.caller.map_or(Ok(()), |(context, _)| permission::check(context, permission, institution))
     }
 
-    /// Writes into the trail what was forbidden, and answers with it. A trail that cannot be written changes nothing about
-    /// the answer.
     #[cold]
     fn forbidden<T: Send + 'static>(&self, act: Act<'_>, denied: Error) -> Reply<T> {
-        let entry = self.entry(act, Outcome::Forbidden).map(|entry| AuditEntry {
-            status_code: Some(denied.kind().http_status()),
-            error: Some(denied.reason().as_str().to_owned()),
-            ..entry
-        });
-        let engine = Arc::clone(self.engine);
-        entry.map_or_else(Reply::from, |entry| self.backend.append_events(vec![entry])).then(move |written| {
-            if written.is_err() {
-                engine.metrics.audit_dropped(1);
-            }
-            Err(denied)
-        })
+        match self.entry(act, Outcome::Forbidden) {
+            Ok(entry) => write_forbidden(Arc::clone(self.engine), self.backend, entry, denied),
+            Err(error) => Reply::from(error),
+        }
     }
 
     fn entry(&self, act: Act<'_>, outcome: Outcome) -> Result<AuditEntry> {
@@ -159,6 +162,29 @@ impl<'a> Operations<'a> {
             Err(error) => Reply::from(error),
         })
     }
+}
+
+/// Writes into the trail what was forbidden, and answers with it. A trail that cannot be written changes nothing about the
+/// answer.
+#[cold]
+fn write_forbidden<T: Send + 'static>(
+    engine: Arc<Engine>,
+    backend: &Arc<dyn Backend>,
+    entry: AuditEntry,
+    denied: Error,
+) -> Reply<T> {
+    let entry = AuditEntry {
+        outcome: Outcome::Forbidden,
+        status_code: Some(denied.kind().http_status()),
+        error: Some(denied.reason().as_str().to_owned()),
+        ..entry
+    };
+    backend.append_events(vec![entry]).then(move |written| {
+        if written.is_err() {
+            engine.metrics.audit_dropped(1);
+        }
+        Err(denied)
+    })
 }
 
 fn existing(backend: &Arc<dyn Backend>, id: &InstitutionId) -> Reply<()> {

@@ -277,6 +277,10 @@ impl Drop for InUse<'_> {
 
 impl Quiesce for Connections {
     fn hold(self: Arc<Self>) -> Box<dyn Any> {
+        if self.is_inherited() {
+            // A child that forks in its turn: what its parent had is shut for ever, and holds nothing.
+            return Box::new(());
+        }
         self.shut(None);
         let (readers, writer) = self.take_idle();
         if let Some(writer) = &writer {

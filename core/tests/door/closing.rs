@@ -1,0 +1,120 @@
+//! Closing a handle, and a caller whose key dies during its request.
+
+use doorward::{
+    AuditQuery, Config, Doorward, Error, ErrorKind, NewInstitution, NewKey, Outcome, Position, Reason, Request, Role, Verdict,
+};
+use pollster::block_on;
+
+use crate::stage::{AGES, Stage};
+
+#[test]
+fn closing_writes_what_was_gathered() {
+    let stage = Stage::sqlite();
+    let key = stage.key(Role::ReadOnly);
+    stage.door.authenticate(key.token.reveal(), &Request::new()).unwrap();
+    for _ in 0..7 {
+        stage.door.authenticate("a bad token", &Request::new()).unwrap_err();
+    }
+    block_on(stage.door.to_async().close(AGES)).unwrap();
+
+    let door = Doorward::open(Config::sqlite(stage.file())).unwrap();
+    assert!(door.get_key(&stage.acme, &key.record.id).unwrap().last_used_at.is_some());
+    let events = door.list_audit_events(&AuditQuery::default()).unwrap().items;
+    let refused = &events.iter().find(|event| event.entry.outcome == Outcome::Refused).unwrap().entry;
+    assert_eq!(refused.payload["count"], 7);
+}
+
+#[test]
+fn dropping_the_last_handle_writes_what_was_gathered_in_the_background() {
+    let stage = Stage::sqlite();
+    let key = stage.key(Role::ReadOnly);
+    let door = Doorward::open(Config::sqlite(stage.file())).unwrap();
+    door.authenticate(key.token.reveal(), &Request::new()).unwrap();
+    drop(door);
+    let begin = std::time::Instant::now();
+    while stage.door.get_key(&stage.acme, &key.record.id).unwrap().last_used_at.is_none() {
+        assert!(begin.elapsed() < AGES, "the use was never written");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+fn is_closed<T>(answer: Result<T, Error>) {
+    let error = answer.err().unwrap();
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Closed, Reason::HandleClosed));
+}
+
+#[test]
+fn every_face_of_a_closed_handle_answers_closed() {
+    for stage in Stage::each() {
+        let Stage { door, acme, .. } = &stage;
+        let key = stage.key(Role::Admin);
+        let token = key.token.reveal();
+        let request = Request::new();
+        let (us, position) = ("US".parse().unwrap(), Position::parse("1", "USD").unwrap());
+        let caller = door.authenticate(token, &request).unwrap();
+        let (session, clone, later) = (door.session(caller.clone(), request.clone()), door.clone(), door.to_async());
+        let later_session = later.session(caller, request.clone());
+        door.close(AGES).unwrap();
+
+        for door in [door, &clone] {
+            is_closed(door.authenticate(token, &request));
+            is_closed(door.admit(token, &request, None, us, &position));
+            is_closed(door.find_by_token(token));
+            is_closed(door.get_institution(acme));
+            is_closed(door.create_key(acme, NewKey::new("x", Role::Admin)));
+            is_closed(door.create_institution(NewInstitution::new("x", [us])));
+            is_closed(door.check_position(acme, us, &position));
+            assert_eq!(door.verify(token, &request), Verdict::Refused(Reason::HandleClosed));
+            let health = door.health();
+            assert_eq!((health.reachable, health.error), (false, Some(Reason::HandleClosed)));
+        }
+        is_closed(session.create_key(acme, NewKey::new("x", Role::Admin)));
+        is_closed(session.check_position(acme, us, &position));
+        block_on(async {
+            is_closed(later.authenticate(token, &request).await);
+            is_closed(later.admit(token, &request, None, us, &position).await);
+            is_closed(later.find_by_token(token).await);
+            is_closed(later.create_key(acme, NewKey::new("x", Role::Admin)).await);
+            assert_eq!(later.verify(token, &request).await, Verdict::Refused(Reason::HandleClosed));
+            assert_eq!(later.health().await.error, Some(Reason::HandleClosed));
+            is_closed(later_session.create_key(acme, NewKey::new("x", Role::Admin)).await);
+            is_closed(later_session.check_position(acme, us, &position).await);
+            later.close(AGES).await.unwrap();
+        });
+        door.close(AGES).unwrap();
+        clone.close(AGES).unwrap();
+        // What was counted can still be read.
+        assert_eq!(door.metrics().count("create_key", "ok"), 1);
+    }
+}
+
+#[test]
+fn a_caller_whose_key_was_revoked_meanwhile_reads_but_changes_nothing() {
+    for stage in Stage::each() {
+        let Stage { door, acme, .. } = &stage;
+        let key = stage.key(Role::Admin);
+        let caller = door.authenticate(key.token.reveal(), &Request::new()).unwrap();
+        let session = door.session(caller.clone(), Request::new());
+        let later = door.to_async().session(caller, Request::new());
+        session.create_key(acme, NewKey::new("while it was good", Role::Admin)).unwrap();
+        door.revoke_key(acme, &key.record.id).unwrap();
+        let generation = door.health().generation;
+
+        assert_eq!(session.list_keys(&stage.all_keys()).unwrap().items.len(), 1);
+        let not_active = |error: Error| {
+            assert_eq!((error.kind(), error.reason()), (ErrorKind::Forbidden, Reason::ActorNotActive));
+        };
+        not_active(session.create_key(acme, NewKey::new("x", Role::Admin)).unwrap_err());
+        not_active(session.revoke_all_keys(acme).unwrap_err());
+        not_active(session.delete_policy(acme, "US".parse().unwrap(), None).unwrap_err());
+        not_active(block_on(later.create_key(acme, NewKey::new("x", Role::Admin))).unwrap_err());
+        assert_eq!(door.list_keys(&stage.all_keys()).unwrap().items.len(), 1);
+        assert_eq!(door.health().generation, generation);
+
+        // Every act that was forbidden is in the trail, whoever found out that it was.
+        let query = AuditQuery { actor: Some(doorward::Actor::Key(key.record.id)), ..AuditQuery::default() };
+        let events = door.list_audit_events(&query).unwrap().items;
+        let forbidden = events.iter().filter(|event| event.entry.outcome == Outcome::Forbidden);
+        assert_eq!(forbidden.filter(|event| event.entry.error.as_deref() == Some("actor_not_active")).count(), 4);
+    }
+}

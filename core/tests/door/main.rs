@@ -1,0 +1,16 @@
+//! The door as a host sees it: what it writes into the trail, notes of uses, counts, and does when it is closed. On memory
+//! and on SQLite files.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    reason = "a test that panics is a test that fails"
+)]
+
+mod closing;
+mod counts;
+mod last_use;
+mod stage;
+mod trail;
