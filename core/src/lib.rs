@@ -23,6 +23,7 @@ mod config;
 mod door;
 mod error;
 mod fork;
+mod lock;
 pub mod model;
 mod reply;
 pub mod store;

@@ -1,11 +1,11 @@
 //! The thread that writes what was gathered, at a bounded interval. It starts at the first need and ends with the handle.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, Condvar, PoisonError, Weak},
     time::Duration,
 };
 
-use parking_lot::{Condvar, Mutex};
+use crate::lock::Lock;
 
 use super::engine::Engine;
 
@@ -22,10 +22,10 @@ pub(super) struct Housekeeper {
 
 #[derive(Default)]
 struct Shared {
-    state: Mutex<State>,
+    state: Lock<State>,
     stopped: Condvar,
     /// The engine of a handle that was dropped, until the thread has written what it gathered.
-    left: Mutex<Option<Arc<Engine>>>,
+    left: Lock<Option<Arc<Engine>>>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -76,7 +76,7 @@ fn keep_house(shared: &Shared, engine: &Weak<Engine>) {
         let (stopped, left) = {
             let mut state = shared.state.lock();
             if *state == State::Running {
-                shared.stopped.wait_for(&mut state, PUBLISH);
+                state = shared.stopped.wait_timeout(state, PUBLISH).unwrap_or_else(PoisonError::into_inner).0;
             }
             let stopped = *state == State::Stopped;
             (stopped, shared.left.lock().take_if(|_| stopped))

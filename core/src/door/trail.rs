@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use parking_lot::Mutex;
+use crate::lock::Lock;
 use serde_json::Value;
 use smol_str::SmolStr;
 
@@ -43,7 +43,7 @@ pub(super) struct Likeness {
 
 #[derive(Default)]
 pub(super) struct Trail {
-    window: Arc<Mutex<Window>>,
+    window: Arc<Lock<Window>>,
 }
 
 #[derive(Default)]

@@ -4,7 +4,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use parking_lot::Mutex;
+use crate::lock::Lock;
 
 use crate::{
     model::{api_key::KeyUse, id::ApiKeyId, time::Timestamp},
@@ -18,7 +18,7 @@ const MANY: usize = 100_000;
 /// Uses that are not written yet.
 #[derive(Default)]
 pub(super) struct Usage {
-    latest: Arc<Mutex<HashMap<ApiKeyId, Timestamp>>>,
+    latest: Arc<Lock<HashMap<ApiKeyId, Timestamp>>>,
 }
 
 impl Usage {

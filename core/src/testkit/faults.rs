@@ -2,7 +2,7 @@
 
 use std::{any::Any, fmt, sync::Arc, time::Duration};
 
-use parking_lot::Mutex;
+use crate::lock::Lock;
 
 use crate::{
     error::{Error, Reason, Result},
@@ -41,7 +41,7 @@ pub enum Fault {
 /// A store around a store: every call passes through, until it is told that something goes wrong.
 pub struct Faults {
     store: Arc<dyn Backend>,
-    plan: Mutex<Plan>,
+    plan: Lock<Plan>,
 }
 
 #[derive(Default)]
@@ -55,7 +55,7 @@ impl Faults {
     /// A store that does what this one does.
     #[must_use]
     pub fn around(store: Arc<dyn Backend>) -> Self {
-        Self { store, plan: Mutex::default() }
+        Self { store, plan: Lock::default() }
     }
 
     /// Lets the next call go wrong, whichever it is.
