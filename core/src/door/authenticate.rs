@@ -189,9 +189,7 @@ impl Engine {
             KeyStatus::Revoked => Some(Reason::Revoked),
             KeyStatus::Disabled => Some(Reason::Disabled),
             KeyStatus::Expired => Some(Reason::Expired),
-            KeyStatus::Active if credential.expires_at.is_some_and(|expiry| expiry <= Timestamp::coarse_now()) => {
-                Some(Reason::Expired)
-            }
+            KeyStatus::Active if credential.expires_at.is_some_and(|expiry| expiry <= Timestamp::now()) => Some(Reason::Expired),
             KeyStatus::Active => None,
         };
         let reason = reason.or_else(|| {

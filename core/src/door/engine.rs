@@ -201,11 +201,20 @@ impl Engines {
         if fork::count() == self.born { Ok(&self.first) } else { self.heir() }
     }
 
+    /// The engine of this process, if it has one.
+    fn existing(&self) -> Option<&Arc<Engine>> {
+        let count = fork::count();
+        if count == self.born {
+            return Some(&self.first);
+        }
+        self.heirs.iter().find(|(_, (made_for, _))| *made_for == count).map(|(_, (_, engine))| engine)
+    }
+
     #[cold]
     fn heir(&self) -> Result<&Arc<Engine>> {
         let count = fork::count();
         loop {
-            if let Some((_, (_, engine))) = self.heirs.iter().find(|(_, (made_for, _))| *made_for == count) {
+            if let Some(engine) = self.existing() {
                 return Ok(engine);
             }
             // No lock: a thread of the parent could have held it. A stale claim of another process is simply replaced.
@@ -213,7 +222,7 @@ impl Engines {
             if claimed == count {
                 std::thread::yield_now();
             } else if self.building.compare_exchange(claimed, count, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                match self.first.backend.after_fork() {
+                match guarded(|| self.first.check_open().and_then(|()| self.first.backend.after_fork())) {
                     Ok(backend) => {
                         // A store of its own has other records than those that the parent looked up.
                         let lookups = self.first.lookups.clone().filter(|_| backend.is_none());
@@ -235,7 +244,8 @@ impl Engines {
 impl Drop for Engines {
     fn drop(&mut self) {
         // The last handle is gone: what was gathered is written in the background, by whoever gathers it.
-        if let Ok(engine) = self.current() {
+        // A child that never used the handle has no engine, and makes none for this.
+        if let Some(engine) = self.existing() {
             Housekeeper::leave(engine);
         }
     }

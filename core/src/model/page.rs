@@ -55,6 +55,8 @@ impl PageRequest {
         }
         match &self.cursor {
             Some(cursor) if cursor.list != list || cursor.order != self.order => Err(invalid()),
+            // These two are ordered by a number.
+            Some(cursor) if matches!(list, List::AuditEvents | List::PolicyHistory) && !cursor.has_number() => Err(invalid()),
             _ => Ok(()),
         }
     }
@@ -121,6 +123,10 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    fn has_number(&self) -> bool {
+        self.id.bytes().all(|byte| byte.is_ascii_digit()) && self.id.parse::<u64>().is_ok()
+    }
+
     /// The same place in a list that the id alone orders.
     pub(crate) fn without_time(mut self) -> Self {
         self.time = Timestamp::default();

@@ -104,12 +104,26 @@ impl PolicyConfig {
     /// `Validation`: `region_mismatch`, `unknown_currency`, `duplicate`, `min_above_max`, `too_large`.
     pub fn check(&self, vocabulary: &Vocabulary, region: Region) -> Result<()> {
         self.check_consistent(region)?;
+        self.check_other()?;
         for (index, currency) in self.position.allowed_currencies.iter().flatten().enumerate() {
             let field = format!("config.position.allowedCurrencies[{index}]");
             vocabulary.check_currency(*currency).map_err(|error| error.field(field))?;
         }
         // A config that a host built member by member passes the same rules as one read from JSON.
         Node::parse("config", &self.to_json()).map(|_| ())
+    }
+
+    /// Refuses a rule among the further members, where it would be shown and not be held to.
+    fn check_other(&self) -> Result<()> {
+        let places = [("config", &self.other, ["region", "position"].as_slice())];
+        let rules = ["minAmount", "maxAmount", "allowedCurrencies"];
+        for (place, other, names) in places.into_iter().chain([("config.position", &self.position.other, rules.as_slice())]) {
+            if let Some(name) = names.iter().find(|name| other.contains_key(**name)) {
+                let message = "is a member of its own and cannot be a further one";
+                return Err(Error::new(Reason::Duplicate, message).field(format!("{place}.{name}")));
+            }
+        }
+        Ok(())
     }
 
     fn check_consistent(&self, region: Region) -> Result<()> {
@@ -524,6 +538,14 @@ mod tests {
             let error = upsert(json).unwrap_err();
             assert_eq!((error.reason(), error.blamed_field()), (reason, Some(field)), "{json}");
         }
+    }
+
+    #[test]
+    fn a_rule_among_the_further_members_is_refused() {
+        let mut config = PolicyConfig::from_json(r#"{"position":{}}"#).unwrap();
+        config.position.other.insert("maxAmount".to_owned(), Value::from(5));
+        let error = config.check(&Vocabulary::default(), "US".parse().unwrap()).unwrap_err();
+        assert_eq!((error.reason(), error.blamed_field()), (Reason::Duplicate, Some("config.position.maxAmount")));
     }
 
     #[test]

@@ -118,3 +118,15 @@ fn a_caller_whose_key_was_revoked_meanwhile_reads_but_changes_nothing() {
         assert_eq!(forbidden.filter(|event| event.entry.error.as_deref() == Some("actor_not_active")).count(), 4);
     }
 }
+
+#[test]
+fn a_key_that_was_rotated_without_grace_is_refused_at_once() {
+    let door = Doorward::open(Config::memory()).unwrap();
+    let id = door.create_institution(NewInstitution::new("Acme", [])).unwrap().id;
+    for _ in 0..200 {
+        let key = door.create_key(&id, NewKey::new("old", Role::Admin)).unwrap();
+        door.rotate_key(&id, &key.record.id, std::time::Duration::ZERO).unwrap();
+        let verdict = door.verify(key.token.reveal(), &Request::new());
+        assert_eq!(verdict, Verdict::Refused(Reason::Expired));
+    }
+}

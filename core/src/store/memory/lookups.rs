@@ -26,6 +26,9 @@ use crate::{
     token::KeyHash,
 };
 
+/// More milliseconds than the coarse clock is ever behind: a tick takes at most 10.
+const CLOCK_LAG: u64 = 100;
+
 /// Keys and policies as they stand in memory, shared by the store that changes them and the door that asks.
 pub(crate) struct Lookups {
     pub(super) keys: Arc<KeyTable>,
@@ -90,7 +93,9 @@ impl Lookups {
         let found = self.keys.find(hash.as_bytes())?;
         let now = Timestamp::coarse_now();
         let flags = Flags::of(&found);
-        if !flags.is_plain() || found.entry.expires_ms.is_some_and(|expiry| expiry <= now.as_millis()) {
+        // The clock of a lookup is some milliseconds behind: so near its end a key is left to the exact one.
+        let certain = now.as_millis().saturating_add(CLOCK_LAG);
+        if !flags.is_plain() || found.entry.expires_ms.is_some_and(|expiry| expiry <= certain) {
             return None;
         }
         let tenant = self.tenants.get(found.entry.tenant)?;
@@ -105,13 +110,18 @@ impl Lookups {
         (before & 1 == 0).then_some(View { lookups: self, before })
     }
 
-    /// Makes a change of which no reader takes half for one view.
+    /// Makes a change of which no reader takes half for one view, even if it panics.
     pub(super) fn change<T>(&self, change: impl FnOnce() -> T) -> T {
+        struct UnderWay<'a>(&'a AtomicU64);
+        impl Drop for UnderWay<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_add(1, Release);
+            }
+        }
         self.changes.fetch_add(1, Relaxed);
         fence(Release);
-        let changed = change();
-        self.changes.fetch_add(1, Release);
-        changed
+        let _under_way = UnderWay(&self.changes);
+        change()
     }
 }
 
