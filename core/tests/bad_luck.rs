@@ -55,7 +55,7 @@ fn a_file_of_a_newer_schema_is_refused_and_left_alone() {
     let (first, _) = door(&path, SqliteOptions::default());
     first.close(Duration::from_secs(5)).unwrap();
     let other = Connection::open(&path).unwrap();
-    other.execute("INSERT INTO migrations (version, name, applied_at) VALUES (999, 'of tomorrow', 0)", []).unwrap();
+    other.execute("INSERT INTO doorward_migrations (version, name, applied_at) VALUES (999, 'of tomorrow', 0)", []).unwrap();
     let error = refused(&path);
     assert_eq!((error.kind(), error.reason()), (ErrorKind::Database, Reason::NewerSchema), "{error}");
     let institutions: i64 = other.query_row("SELECT count(*) FROM institutions", [], |row| row.get(0)).unwrap();

@@ -130,7 +130,7 @@ fn compare(
     // A change, its audit entry and its generation are one: none is there without the others.
     let changes = (1 + stored.len() + dead).to_string();
     assert_eq!(ask("SELECT CAST(count(*) AS TEXT) FROM audit_events"), changes);
-    assert_eq!(ask("SELECT CAST(number AS TEXT) FROM generation"), changes);
+    assert_eq!(ask("SELECT CAST(number AS TEXT) FROM doorward_generation"), changes);
 }
 
 fn all_keys(door: &Doorward, institution: &InstitutionId) -> HashMap<String, ApiKey> {

@@ -257,8 +257,8 @@ fn ten_processes_that_start_together_on_no_file_all_come_up() {
     let file = Connection::open(&path).unwrap();
     let count = |sql| file.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(count("SELECT count(*) FROM institutions"), 10);
-    assert_eq!(count("SELECT count(*) FROM migrations"), 1);
-    assert_eq!(count("SELECT number FROM generation"), 10);
+    assert_eq!(count("SELECT count(*) FROM doorward_migrations"), 1);
+    assert_eq!(count("SELECT number FROM doorward_generation"), 10);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The tables `generation` and `change_feed`: the total order of changes, and what each of them touched.
+//! The tables `doorward_generation` and `doorward_change_feed`: the total order of changes, and what each of them touched.
 //!
 //! Whoever remembers answers reads the feed from its own generation on and forgets what is named there. A row names one
 //! institution, key or policy. A change to very many keys at once is one row that names their institution and no key: it
@@ -24,13 +24,13 @@ pub(crate) const KEPT_GENERATIONS: u64 = 20_000;
 /// How many keys a change may touch before the feed names their institution instead.
 pub(crate) const MOST_NAMED: usize = 256;
 
-pub(crate) const GENERATION: &str = "SELECT epoch, number FROM generation";
+pub(crate) const GENERATION: &str = "SELECT epoch, number FROM doorward_generation";
 /// Gives the new number.
-pub(crate) const RAISE: &str = "UPDATE generation SET number = number + 1 RETURNING number";
-pub(crate) const INSERT: &str = "INSERT INTO change_feed (generation, entity, entity_id, institution_id, region, old_hash, \
-     new_hash, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+pub(crate) const RAISE: &str = "UPDATE doorward_generation SET number = number + 1 RETURNING number";
+pub(crate) const INSERT: &str = "INSERT INTO doorward_change_feed (generation, entity, entity_id, institution_id, region, \
+     old_hash, new_hash, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 /// Forgets what no reader needs any more: the greatest generation to forget.
-pub(crate) const FORGET: &str = "DELETE FROM change_feed WHERE generation <= $1";
+pub(crate) const FORGET: &str = "DELETE FROM doorward_change_feed WHERE generation <= $1";
 
 /// What a change touched: a row of the feed.
 #[derive(Clone, Debug)]

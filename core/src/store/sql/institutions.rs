@@ -2,7 +2,7 @@
 
 use super::{
     listing::{Listing, after_created},
-    value::{Row, SqlValue, damaged, json_text},
+    value::{Row, SqlValue, damaged},
 };
 use crate::{
     error::Result,
@@ -26,7 +26,7 @@ pub(crate) fn inserted(institution: &Institution) -> [SqlValue; 5] {
     [
         (&institution.id).into(),
         institution.name.as_str().into(),
-        SqlValue::Json(Some(json_text(&institution.regions))),
+        regions(institution),
         institution.created_at.into(),
         institution.updated_at.into(),
     ]
@@ -34,21 +34,20 @@ pub(crate) fn inserted(institution: &Institution) -> [SqlValue; 5] {
 
 /// The values of [`UPDATE`].
 pub(crate) fn updated(institution: &Institution) -> [SqlValue; 4] {
-    [
-        institution.name.as_str().into(),
-        SqlValue::Json(Some(json_text(&institution.regions))),
-        institution.updated_at.into(),
-        (&institution.id).into(),
-    ]
+    [institution.name.as_str().into(), regions(institution), institution.updated_at.into(), (&institution.id).into()]
+}
+
+fn regions(institution: &Institution) -> SqlValue {
+    SqlValue::Texts(institution.regions.iter().map(|region| region.as_str().to_owned()).collect())
 }
 
 /// Reads a row of [`FIND`] or [`list`].
 pub(crate) fn read(row: &dyn Row) -> Result<Institution> {
-    let regions = row.json(2)?.unwrap_or_else(|| "[]".into());
+    let region = |code: &String| code.parse().map_err(|error| damaged("its regions are no list of codes").because(error));
     Ok(Institution {
         id: InstitutionId::from_stored(row.required_text(0)?),
         name: row.required_text(1)?.to_owned(),
-        regions: serde_json::from_str(&regions).map_err(|error| damaged("its regions are no list of codes").because(error))?,
+        regions: row.texts(2)?.iter().map(region).collect::<Result<_>>()?,
         created_at: row.required_time(3)?,
         updated_at: row.required_time(4)?,
     })

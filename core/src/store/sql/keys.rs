@@ -1,4 +1,4 @@
-//! The tables `api_keys` and `key_usage`: records, credentials, listings.
+//! The tables `api_keys` and `doorward_key_usage`: records, credentials, listings.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ macro_rules! record {
         concat!(
             "SELECT k.id, k.institution_id, k.key_hash, k.hint, k.label, k.role, k.created_at, k.revoked_at, k.disabled_at, ",
             "k.expires_at, k.allowed_addresses, k.metadata, k.rotated_from, k.rotated_to, k.version, u.last_used_at ",
-            "FROM api_keys k LEFT JOIN key_usage u ON u.api_key_id = k.id",
+            "FROM api_keys k LEFT JOIN doorward_key_usage u ON u.api_key_id = k.id",
             $suffix
         )
     };
@@ -64,9 +64,9 @@ pub(crate) const UPDATE: &str = "UPDATE api_keys SET label = $1, revoked_at = $2
 pub(crate) const REVOKE_ALL: &str =
     "UPDATE api_keys SET revoked_at = $1, version = version + 1 WHERE institution_id = $2 AND revoked_at IS NULL";
 /// Notes a use, later than what is noted, of a key that exists: time, key.
-pub(crate) const RECORD_USE: &str = "INSERT INTO key_usage (last_used_at, api_key_id) SELECT $1, id FROM api_keys WHERE id = $2 \
-     ON CONFLICT (api_key_id) DO UPDATE SET last_used_at = excluded.last_used_at \
-     WHERE excluded.last_used_at > key_usage.last_used_at";
+pub(crate) const RECORD_USE: &str = "INSERT INTO doorward_key_usage (last_used_at, api_key_id) \
+     SELECT $1, id FROM api_keys WHERE id = $2 ON CONFLICT (api_key_id) DO UPDATE SET last_used_at = excluded.last_used_at \
+     WHERE excluded.last_used_at > doorward_key_usage.last_used_at";
 
 /// The values of [`INSERT`].
 pub(crate) fn inserted(key: &ApiKey) -> [SqlValue; 15] {

@@ -1,4 +1,4 @@
-//! The tables `institution_policies` and `policy_history`.
+//! The tables `institution_policies` and `doorward_policy_history`.
 
 use super::{
     listing::{Listing, after_created, after_number},
@@ -28,11 +28,12 @@ pub(crate) const UPSERT: &str = "INSERT INTO institution_policies (id, instituti
      config) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (institution_id, region) \
      DO UPDATE SET version = excluded.version, updated_at = excluded.updated_at, config = excluded.config";
 pub(crate) const DELETE: &str = "DELETE FROM institution_policies WHERE id = $1";
-pub(crate) const LAST_VERSION: &str = "SELECT max(version) FROM policy_history WHERE institution_id = $1 AND region = $2";
-pub(crate) const INSERT_HISTORY: &str = "INSERT INTO policy_history (institution_id, region, version, policy_id, action, config, \
-     changed_by, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+pub(crate) const LAST_VERSION: &str =
+    "SELECT max(version) FROM doorward_policy_history WHERE institution_id = $1 AND region = $2";
+pub(crate) const INSERT_HISTORY: &str = "INSERT INTO doorward_policy_history (institution_id, region, version, policy_id, \
+     action, config, changed_by, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 const SELECT_HISTORY: &str = "SELECT institution_id, region, version, policy_id, action, config, changed_by, changed_at \
-     FROM policy_history";
+     FROM doorward_policy_history";
 
 /// The values of [`UPSERT`].
 pub(crate) fn upserted(policy: &Policy) -> [SqlValue; 7] {

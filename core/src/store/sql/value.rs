@@ -24,6 +24,8 @@ pub(crate) enum SqlValue {
     Time(Option<Timestamp>),
     /// A JSON document.
     Json(Option<String>),
+    /// A list of texts, in a column of its own type where the database has one.
+    Texts(Vec<String>),
 }
 
 /// A row that a statement gave, read by the place of the column.
@@ -34,6 +36,8 @@ pub(crate) trait Row {
     fn integer(&self, at: usize) -> Result<Option<i64>>;
     fn time(&self, at: usize) -> Result<Option<Timestamp>>;
     fn json(&self, at: usize) -> Result<Option<Cow<'_, str>>>;
+    /// A list of texts; null, as in a column that an adopted table was given, is an empty one.
+    fn texts(&self, at: usize) -> Result<Vec<String>>;
 }
 
 impl dyn Row + '_ {

@@ -15,11 +15,11 @@ use crate::{
 /// Every migration, in order; the version of a schema is how many of them it has had. One that was released is never changed.
 const MIGRATIONS: [(&str, &str); 1] = [("tables", include_str!("migrations/0001_tables.sql"))];
 
-const HAS_MIGRATIONS: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'";
-const CREATE: &str = "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, \
+const HAS_MIGRATIONS: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'doorward_migrations'";
+const CREATE: &str = "CREATE TABLE IF NOT EXISTS doorward_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, \
      applied_at INTEGER NOT NULL) STRICT";
-const VERSION: &str = "SELECT coalesce(max(version), 0) FROM migrations";
-const NOTE: &str = "INSERT INTO migrations (version, name, applied_at) VALUES ($1, $2, $3)";
+const VERSION: &str = "SELECT coalesce(max(version), 0) FROM doorward_migrations";
+const NOTE: &str = "INSERT INTO doorward_migrations (version, name, applied_at) VALUES ($1, $2, $3)";
 
 /// Brings the schema up to date. Takes no lock if it is.
 pub(super) fn migrate(connection: &mut Connection) -> Result<()> {

@@ -11,7 +11,7 @@ use super::errors::failed;
 use crate::{
     error::Result,
     model::time::Timestamp,
-    store::sql::value::{Row, SqlValue, damaged},
+    store::sql::value::{Row, SqlValue, damaged, json_text},
 };
 
 impl ToSql for SqlValue {
@@ -19,6 +19,8 @@ impl ToSql for SqlValue {
         Ok(match self {
             Self::Text(Some(text)) | Self::Json(Some(text)) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
             Self::Integer(Some(number)) => ToSqlOutput::Owned(Value::Integer(*number)),
+            // SQLite has no lists.
+            Self::Texts(texts) => ToSqlOutput::Owned(Value::Text(json_text(texts))),
             Self::Time(Some(time)) => ToSqlOutput::Owned(Value::Integer(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))),
             Self::Text(None) | Self::Integer(None) | Self::Time(None) | Self::Json(None) => ToSqlOutput::Owned(Value::Null),
         })
@@ -50,6 +52,11 @@ impl Row for rusqlite::Row<'_> {
 
     fn json(&self, at: usize) -> Result<Option<Cow<'_, str>>> {
         Ok(self.text(at)?.map(Cow::Borrowed))
+    }
+
+    fn texts(&self, at: usize) -> Result<Vec<String>> {
+        let Some(text) = self.text(at)? else { return Ok(Vec::new()) };
+        serde_json::from_str(text).map_err(|error| damaged("a column holds no list of texts").because(error))
     }
 }
 

@@ -277,7 +277,7 @@ mod tests {
         let writer = Writer::new(Connections::open(place).unwrap());
         let note = |version: u64| {
             move |connection: &Connection| {
-                execute(connection, "INSERT INTO migrations VALUES ($1, 'noted', 0)", &[version.into()])
+                execute(connection, "INSERT INTO doorward_migrations VALUES ($1, 'noted', 0)", &[version.into()])
             }
         };
         let before = writer.submit(note(7));
@@ -289,7 +289,7 @@ mod tests {
         assert_eq!(before.wait().unwrap(), 1);
         assert_eq!(panics.wait().unwrap_err().reason(), Reason::Panicked);
         assert_eq!(after.wait().unwrap(), 1);
-        let left = "DELETE FROM migrations WHERE version IN (7, 8, 9)";
+        let left = "DELETE FROM doorward_migrations WHERE version IN (7, 8, 9)";
         assert_eq!(writer.submit(move |connection| execute(connection, left, &[])).wait().unwrap(), 2);
         writer.end();
         assert!(writer.wait_for_end(None));

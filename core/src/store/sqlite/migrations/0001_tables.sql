@@ -30,7 +30,7 @@ CREATE TABLE api_keys (
 CREATE INDEX api_keys_listed ON api_keys (institution_id, created_at, id);
 
 -- Apart from api_keys, so that noting a use is no change to a key.
-CREATE TABLE key_usage (
+CREATE TABLE doorward_key_usage (
     api_key_id TEXT NOT NULL PRIMARY KEY REFERENCES api_keys (id) ON DELETE CASCADE,
     last_used_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -47,7 +47,7 @@ CREATE TABLE institution_policies (
 ) STRICT, WITHOUT ROWID;
 
 -- Deleted policies too, so that no version number ever means two configs.
-CREATE TABLE policy_history (
+CREATE TABLE doorward_policy_history (
     institution_id TEXT NOT NULL,
     region TEXT NOT NULL,
     version INTEGER NOT NULL,
@@ -85,15 +85,15 @@ CREATE INDEX audit_events_actor ON audit_events (actor, sequence);
 CREATE INDEX audit_events_action ON audit_events (action, sequence);
 CREATE INDEX audit_events_time ON audit_events (occurred_at);
 
-CREATE TABLE generation (
+CREATE TABLE doorward_generation (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     epoch TEXT NOT NULL,
     number INTEGER NOT NULL
 ) STRICT;
-INSERT INTO generation (one, epoch, number) VALUES (1, lower(hex(randomblob(16))), 0);
+INSERT INTO doorward_generation (one, epoch, number) VALUES (1, lower(hex(randomblob(16))), 0);
 
 -- A row without a generation is a change by other SQL that no process has numbered yet.
-CREATE TABLE change_feed (
+CREATE TABLE doorward_change_feed (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     generation INTEGER,
     entity TEXT NOT NULL,
@@ -104,9 +104,9 @@ CREATE TABLE change_feed (
     new_hash TEXT,
     changed_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX change_feed_generation ON change_feed (generation);
+CREATE INDEX doorward_change_feed_generation ON doorward_change_feed (generation);
 
-CREATE TABLE cache_leases (
+CREATE TABLE doorward_cache_leases (
     node TEXT NOT NULL PRIMARY KEY,
     renewal INTEGER NOT NULL,
     acked_generation INTEGER NOT NULL
