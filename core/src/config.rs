@@ -7,6 +7,8 @@ mod environment;
 
 use std::path::PathBuf;
 
+#[cfg(feature = "postgres")]
+use crate::store::postgres::PostgresOptions;
 use crate::{
     error::{Error, Reason, Result},
     model::{
@@ -32,12 +34,16 @@ pub struct Config {
 
 /// Which store keeps the records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StoreConfig {
     /// Memory, for as long as the process lives.
     #[default]
     Memory,
     /// A SQLite file.
     Sqlite(PathBuf),
+    /// A PostgreSQL database.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresOptions),
 }
 
 /// The root token, of which only the hash is kept, and from where it may be used.
@@ -80,6 +86,13 @@ impl Config {
     #[must_use]
     pub fn sqlite(path: impl Into<PathBuf>) -> Self {
         Self { store: StoreConfig::Sqlite(path.into()), ..Self::default() }
+    }
+
+    /// Keeps records in this PostgreSQL database.
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub fn postgres(options: PostgresOptions) -> Self {
+        Self { store: StoreConfig::Postgres(options), ..Self::default() }
     }
 
     /// Which store keeps the records.

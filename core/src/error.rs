@@ -328,6 +328,8 @@ kinds_and_reasons! {
         ReadOnlyDatabase = "read_only_database",
         /// There is no room left for the database.
         DiskFull = "disk_full",
+        /// The database's role lacks a right.
+        PermissionDenied = "permission_denied",
         /// The schema is newer than this version of doorward knows.
         NewerSchema = "newer_schema",
     }
@@ -337,6 +339,8 @@ kinds_and_reasons! {
         StoreUnavailable = "unavailable",
         /// Another writer held the database for too long.
         Busy = "busy",
+        /// The connection was lost while a change was committed, and whether it was made could not be found out.
+        OutcomeUnknown = "outcome_unknown",
     }
     /// The configuration is wrong; the error names the variable and what it expects.
     Config = 9, http 500 {
@@ -348,6 +352,10 @@ kinds_and_reasons! {
         Unsupported = "unsupported",
         /// The database cannot be opened where the configuration says.
         CannotOpen = "cannot_open",
+        /// The database's schema has tables of another application, which have not been taken over.
+        NotAdopted = "not_adopted",
+        /// The tables of another application are such that they cannot be taken over.
+        CannotAdopt = "cannot_adopt",
     }
     /// The handle was closed.
     Closed = 10, http 500 {

@@ -54,6 +54,8 @@ pub use model::{
     time::Timestamp,
 };
 pub use reply::{Completer, Reply};
+#[cfg(feature = "postgres")]
+pub use store::postgres::PostgresOptions;
 pub use token::{KeyHash, MAX_TOKEN, Shape, Token, TokenFormat};
 
 /// The README's examples, run as tests.

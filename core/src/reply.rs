@@ -271,7 +271,10 @@ thread_local! {
 }
 
 /// Marks the calling thread as one that answers replies, on which waiting for one would never end.
-#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "only stores with threads of their own have such threads"))]
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    expect(dead_code, reason = "only stores with threads of their own have such threads")
+)]
 pub(crate) fn mark_own_thread() {
     OWN_THREAD.set(true);
 }

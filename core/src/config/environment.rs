@@ -12,13 +12,7 @@ use crate::{
 type Lookup<'a> = &'a dyn Fn(&'static str) -> Result<Option<String>>;
 
 /// Variables that ask for what this build does not have, whatever they are set to.
-const NOT_THERE_YET: [(&str, &str); 5] = [
-    ("DOORWARD_SCHEMA", "PostgreSQL"),
-    ("DOORWARD_POOL_MAX", "PostgreSQL"),
-    ("DOORWARD_POOL_ACQUIRE_TIMEOUT_MS", "PostgreSQL"),
-    ("DOORWARD_STATEMENT_TIMEOUT_MS", "PostgreSQL"),
-    ("DOORWARD_ENCRYPTION_KEYS", "encryption at rest"),
-];
+const NOT_THERE_YET: [(&str, &str); 1] = [("DOORWARD_ENCRYPTION_KEYS", "encryption at rest")];
 
 pub(super) fn read(lookup: Lookup<'_>) -> Result<Config> {
     for (name, feature) in NOT_THERE_YET {
@@ -69,8 +63,48 @@ fn store(lookup: Lookup<'_>) -> Result<StoreConfig> {
             Err(Error::new(Reason::MissingVariable, message).field("STORE_BACKEND"))
         }
         (Some("sqlite"), url) => sqlite_path(url.as_deref()).map(StoreConfig::Sqlite),
+        #[cfg(feature = "postgres")]
+        (Some("postgres"), Some(url)) => postgres::options(lookup, url).map(StoreConfig::Postgres),
+        #[cfg(feature = "postgres")]
+        (Some("postgres"), None) => {
+            let message = "must be set to postgres://… where STORE_BACKEND is postgres";
+            Err(Error::new(Reason::MissingVariable, message).field("DATABASE_URL"))
+        }
+        #[cfg(not(feature = "postgres"))]
         (Some("postgres"), _) => Err(unsupported("STORE_BACKEND", "PostgreSQL")),
         (Some(_), _) => Err(invalid("STORE_BACKEND", "must be memory, sqlite or postgres")),
+    }
+}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    //! What concerns PostgreSQL alone.
+
+    use std::time::Duration;
+
+    use super::{Lookup, invalid};
+    use crate::{error::Result, store::postgres::PostgresOptions};
+
+    pub(super) fn options(lookup: Lookup<'_>, url: String) -> Result<PostgresOptions> {
+        let mut options = PostgresOptions::new(url)?;
+        if let Some(schema) = lookup("DOORWARD_SCHEMA")? {
+            options = options.schema(&schema)?;
+        }
+        if let Some(most) = number(lookup, "DOORWARD_POOL_MAX")? {
+            options = options.pool_max(usize::try_from(most).unwrap_or(usize::MAX))?;
+        }
+        if let Some(millis) = number(lookup, "DOORWARD_POOL_ACQUIRE_TIMEOUT_MS")? {
+            options = options.acquire_timeout(Duration::from_millis(millis))?;
+        }
+        if let Some(millis) = number(lookup, "DOORWARD_STATEMENT_TIMEOUT_MS")? {
+            options = options.statement_timeout(Duration::from_millis(millis))?;
+        }
+        Ok(options)
+    }
+
+    fn number(lookup: Lookup<'_>, name: &'static str) -> Result<Option<u64>> {
+        let number = lookup(name)?.map(|text| text.parse().map_err(|_| invalid(name, "must be a whole number greater than 0")));
+        number.transpose()
     }
 }
 
@@ -176,7 +210,12 @@ mod tests {
         let cases: &[Case] = &[
             (&[("STORE_BACKEND", "redis")], InvalidVariable, "STORE_BACKEND"),
             (&[("STORE_BACKEND", "")], InvalidVariable, "STORE_BACKEND"),
+            #[cfg(not(feature = "postgres"))]
             (&[("STORE_BACKEND", "postgres")], Unsupported, "STORE_BACKEND"),
+            #[cfg(feature = "postgres")]
+            (&[("STORE_BACKEND", "postgres")], MissingVariable, "DATABASE_URL"),
+            #[cfg(feature = "postgres")]
+            (&[("STORE_BACKEND", "postgres"), ("DATABASE_URL", "sqlite:x.db")], InvalidVariable, "DATABASE_URL"),
             (&[("DATABASE_URL", "sqlite:x.db")], MissingVariable, "STORE_BACKEND"),
             (&[("STORE_BACKEND", "sqlite"), ("DATABASE_URL", "postgres://x")], InvalidVariable, "DATABASE_URL"),
             (&[("STORE_BACKEND", "sqlite"), ("DATABASE_URL", "sqlite:")], InvalidVariable, "DATABASE_URL"),
@@ -196,7 +235,6 @@ mod tests {
             (&[("DOORWARD_CONSISTENCY", "leased")], Unsupported, "DOORWARD_CONSISTENCY"),
             (&[("DOORWARD_CONSISTENCY", "bounded:500")], Unsupported, "DOORWARD_CONSISTENCY"),
             (&[("DOORWARD_CONSISTENCY", "bounded:")], InvalidVariable, "DOORWARD_CONSISTENCY"),
-            (&[("DOORWARD_POOL_MAX", "10")], Unsupported, "DOORWARD_POOL_MAX"),
             (&[("DOORWARD_ENCRYPTION_KEYS", "k:AAAA")], Unsupported, "DOORWARD_ENCRYPTION_KEYS"),
             (&[("RATE_LIMIT_ENABLED", "true")], Unsupported, "RATE_LIMIT_ENABLED"),
             (&[("RATE_LIMIT_ENABLED", "1")], InvalidVariable, "RATE_LIMIT_ENABLED"),

@@ -34,6 +34,8 @@ pub use self::{
     metrics::{MetricsSnapshot, OperationCount, OperationLatency},
     request::Request,
 };
+#[cfg(feature = "postgres")]
+use crate::store::postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
 use crate::{
@@ -81,6 +83,11 @@ impl Doorward {
             #[cfg(feature = "sqlite")]
             StoreConfig::Sqlite(path) => {
                 let store = SqliteStore::open(path, SqliteOptions::default())?;
+                Ok(Self::with_backend(Arc::new(store), config))
+            }
+            #[cfg(feature = "postgres")]
+            StoreConfig::Postgres(options) => {
+                let store = PostgresStore::open(options.clone())?;
                 Ok(Self::with_backend(Arc::new(store), config))
             }
             #[cfg(not(feature = "sqlite"))]

@@ -77,16 +77,19 @@ pub enum Outcome {
     Forbidden,
     /// The caller was not let in.
     Refused,
+    /// Another application wrote the entry, and said something else or nothing.
+    Unstated,
 }
 
 impl Outcome {
-    /// The word: `succeeded`, `forbidden`, `refused`.
+    /// The word: `succeeded`, `forbidden`, `refused`, `unstated`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
             Self::Forbidden => "forbidden",
             Self::Refused => "refused",
+            Self::Unstated => "unstated",
         }
     }
 }
@@ -95,10 +98,10 @@ impl FromStr for Outcome {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let all = [Self::Succeeded, Self::Forbidden, Self::Refused];
-        all.into_iter()
-            .find(|outcome| outcome.as_str() == text)
-            .ok_or_else(|| Error::new(Reason::InvalidFormat, "must be succeeded, forbidden or refused").field("outcome"))
+        let all = [Self::Succeeded, Self::Forbidden, Self::Refused, Self::Unstated];
+        all.into_iter().find(|outcome| outcome.as_str() == text).ok_or_else(|| {
+            Error::new(Reason::InvalidFormat, "must be succeeded, forbidden, refused or unstated").field("outcome")
+        })
     }
 }
 

@@ -451,7 +451,7 @@ pub(crate) fn policy_not_found(institution_id: &InstitutionId, region: Region) -
 }
 
 /// Reads the config of a stored row.
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) fn stored_config(text: &str) -> Result<PolicyConfig> {
     // Rows of an adopted table may hold what a new config may not, such as a length over the limit: only what cannot be
     // understood is damaged.

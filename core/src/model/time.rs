@@ -61,7 +61,7 @@ impl Timestamp {
     }
 
     /// From milliseconds as an SQL store holds them.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn from_stored(millis: i64) -> Self {
         Self::from_millis(u64::try_from(millis).unwrap_or_default())
     }

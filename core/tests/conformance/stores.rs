@@ -12,6 +12,8 @@ pub(crate) enum Store {
     Memory,
     #[cfg(feature = "sqlite")]
     Sqlite,
+    #[cfg(feature = "postgres")]
+    Postgres,
 }
 
 impl Store {
@@ -19,6 +21,8 @@ impl Store {
         Self::Memory,
         #[cfg(feature = "sqlite")]
         Self::Sqlite,
+        #[cfg(feature = "postgres")]
+        Self::Postgres,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -26,6 +30,8 @@ impl Store {
             Self::Memory => "memory",
             #[cfg(feature = "sqlite")]
             Self::Sqlite => "sqlite",
+            #[cfg(feature = "postgres")]
+            Self::Postgres => "postgres",
         }
     }
 
@@ -41,6 +47,11 @@ impl Store {
                 let options = doorward::store::sqlite::SqliteOptions::default();
                 Ok(Arc::new(doorward::store::sqlite::SqliteStore::open(room.file(), options)?))
             }
+            #[cfg(feature = "postgres")]
+            Self::Postgres => {
+                let options = doorward::PostgresOptions::new(room.schema().url())?.schema(room.schema().name())?;
+                Ok(Arc::new(doorward::store::postgres::PostgresStore::open(options)?))
+            }
         }
     }
 
@@ -51,28 +62,47 @@ impl Store {
         if self == Self::Sqlite {
             all.insert("DATABASE_URL".to_owned(), format!("sqlite:{}", room.file().display()));
         }
-        #[cfg(not(feature = "sqlite"))]
+        #[cfg(feature = "postgres")]
+        if self == Self::Postgres {
+            all.insert("DATABASE_URL".to_owned(), room.schema().url().to_owned());
+            all.insert("DOORWARD_SCHEMA".to_owned(), room.schema().name().to_owned());
+        }
+        #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
         let _ = room;
         all.extend(variables.clone());
         Config::from_variables(all.iter().map(|(name, value)| (name.as_str(), value.as_str())))
     }
 }
 
-/// A folder of its own for each run, gone afterwards.
-pub(crate) struct Room(tempfile::TempDir);
+/// A folder of its own for each run, and a schema where one is asked for; gone afterwards.
+pub(crate) struct Room {
+    folder: tempfile::TempDir,
+    #[cfg(feature = "postgres")]
+    schema: std::sync::OnceLock<doorward_test_servers::Schema>,
+}
 
 impl Room {
     pub(crate) fn new() -> Result<Self, String> {
-        tempfile::tempdir().map(Self).map_err(|error| format!("no folder for the test: {error}"))
+        let folder = tempfile::tempdir().map_err(|error| format!("no folder for the test: {error}"))?;
+        Ok(Self {
+            folder,
+            #[cfg(feature = "postgres")]
+            schema: std::sync::OnceLock::new(),
+        })
     }
 
     /// The folder.
     pub(crate) fn folder(&self) -> PathBuf {
-        self.0.path().to_owned()
+        self.folder.path().to_owned()
     }
 
     #[cfg(feature = "sqlite")]
     fn file(&self) -> PathBuf {
-        self.0.path().join("doorward.db")
+        self.folder.path().join("doorward.db")
+    }
+
+    #[cfg(feature = "postgres")]
+    fn schema(&self) -> &doorward_test_servers::Schema {
+        self.schema.get_or_init(doorward_test_servers::Schema::fresh)
     }
 }

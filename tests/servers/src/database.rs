@@ -65,6 +65,44 @@ impl Drop for Database {
     }
 }
 
+/// The name of a schema for one test, in a database that tests share: much quicker to have than a database. Whoever uses
+/// it creates it; dropped when this is.
+pub struct Schema {
+    name: String,
+    server: String,
+    owner: u32,
+}
+
+impl Schema {
+    /// A name that nobody else has.
+    pub fn fresh() -> Schema {
+        let name = format!("test_{}_{:016x}", std::process::id(), fastrand::u64(..));
+        Schema { name, server: server(), owner: std::process::id() }
+    }
+
+    /// The address of its database, with a role that may do everything in it.
+    pub fn url(&self) -> &str {
+        &self.server
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for Schema {
+    fn drop(&mut self) {
+        if self.owner != std::process::id() {
+            return;
+        }
+        let drop = format!("SET client_min_messages = warning; DROP SCHEMA IF EXISTS {} CASCADE", self.name);
+        if let Err(error) = psql::run(&self.server, &drop) {
+            eprintln!("the schema {} stays: {error}", self.name);
+        }
+    }
+}
+
 /// Creates an empty database and gives its name.
 pub(crate) fn create(server: &str) -> String {
     let name = format!("test_{}_{:016x}", std::process::id(), fastrand::u64(..));

@@ -3,6 +3,7 @@
 //! | | |
 //! | --- | --- |
 //! | [`Database`] | an empty database of its own for one test, on a server that many tests share. The usual choice |
+//! | [`Schema`] | a schema of its own in a database that tests share: for tests by the hundred |
 //! | [`Postgres`] | a server of its own, for tests that kill it, promote its standby or set it up in a special way |
 //! | [`PgBouncer`] | a real pgbouncer before a server, pooling by transaction |
 //!
@@ -38,7 +39,7 @@ mod psql;
 mod url;
 mod user;
 
-pub use database::Database;
+pub use database::{Database, Schema};
 pub use deadline::wait_until;
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Certificate, Postgres, PostgresBuilder};

@@ -8,17 +8,27 @@ use crate::{
     error::Result,
     model::{
         address::parse_address,
-        audit::{Actor, AuditEntry, AuditEvent, AuditQuery, Origin},
+        audit::{Actor, AuditEntry, AuditEvent, AuditQuery, Origin, Outcome},
         id::{ApiKeyId, EventId, InstitutionId},
         time::Timestamp,
     },
 };
 
-/// The sequence is given by the database.
-pub(crate) const INSERT: &str = "INSERT INTO audit_events (id, occurred_at, created_at, api_key_id, institution_id, method, path, \
-     action, outcome, resource_type, resource_id, payload, actor, request_id, status_code, client_address, error) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
-const SELECT: &str = "SELECT sequence, id, occurred_at, api_key_id, institution_id, method, path, action, outcome, resource_type, \
+macro_rules! insert_into {
+    () => {
+        concat!(
+            "INSERT INTO audit_events (id, occurred_at, created_at, api_key_id, institution_id, method, path, action, outcome, ",
+            "resource_type, resource_id, payload, actor, request_id, status_code, client_address, error)"
+        )
+    };
+}
+
+/// Where an event is stored, in the order of [`inserted`]. The sequence is given by the database.
+#[cfg(feature = "postgres")]
+pub(crate) const INSERT_INTO: &str = insert_into!();
+pub(crate) const INSERT: &str =
+    concat!(insert_into!(), " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)");
+const SELECT: &str = "SELECT sequence, id, coalesce(occurred_at, created_at), api_key_id, institution_id, method, path, action, outcome, resource_type, \
      resource_id, payload, actor, request_id, status_code, client_address, error FROM audit_events";
 
 /// The values of [`INSERT`]; `now` is when the row is written.
@@ -60,8 +70,9 @@ pub(crate) fn read(row: &dyn Row) -> Result<AuditEvent> {
             (None, Some(key)) => Actor::Key(ApiKeyId::from_stored(key)),
             (None, None) => Actor::System,
         },
-        action: row.required_text(7)?.to_owned(),
-        outcome: row.parsed(8)?,
+        // An application whose tables were adopted goes on writing rows in words of its own.
+        action: row.text(7)?.unwrap_or_default().to_owned(),
+        outcome: row.text(8)?.and_then(|word| word.parse().ok()).unwrap_or(Outcome::Unstated),
         institution_id: row.text(4)?.map(InstitutionId::from_stored),
         resource_type: text(9)?,
         resource_id: text(10)?,
@@ -74,7 +85,11 @@ pub(crate) fn read(row: &dyn Row) -> Result<AuditEvent> {
         status_code: row.integer(14)?.and_then(|code| u16::try_from(code).ok()),
         error: text(16)?,
         payload: match row.json(11)? {
-            Some(text) => serde_json::from_str(&text).map_err(|error| damaged("its payload is no JSON object").because(error))?,
+            Some(text) => match serde_json::from_str(&text) {
+                Ok(serde_json::Value::Object(payload)) => payload,
+                Ok(other) => serde_json::Map::from_iter([("value".to_owned(), other)]),
+                Err(error) => return Err(damaged("its payload is no JSON").because(error)),
+            },
             None => serde_json::Map::new(),
         },
     };
@@ -84,6 +99,8 @@ pub(crate) fn read(row: &dyn Row) -> Result<AuditEvent> {
 /// The statement of a page.
 pub(crate) fn list(query: &AuditQuery) -> Result<(String, Vec<SqlValue>)> {
     let mut listing = Listing::of(SELECT);
+    // Events from before an application's tables were adopted have no place in the order.
+    listing.filter("sequence IS NOT NULL", []);
     if let Some(institution_id) = &query.institution_id {
         listing.filter("institution_id = ?", [institution_id.into()]);
     }

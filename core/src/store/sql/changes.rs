@@ -26,7 +26,9 @@ pub(crate) const MOST_NAMED: usize = 256;
 
 pub(crate) const GENERATION: &str = "SELECT epoch, number FROM doorward_generation";
 /// Gives the new number.
+#[cfg(feature = "sqlite")]
 pub(crate) const RAISE: &str = "UPDATE doorward_generation SET number = number + 1 RETURNING number";
+#[cfg(feature = "sqlite")]
 pub(crate) const INSERT: &str = "INSERT INTO doorward_change_feed (generation, entity, entity_id, institution_id, region, \
      old_hash, new_hash, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 /// Forgets what no reader needs any more: the greatest generation to forget.

@@ -15,6 +15,10 @@ use crate::{
 const SELECT: &str = "SELECT id, name, regions, created_at, updated_at FROM institutions";
 
 pub(crate) const FIND: &str = "SELECT id, name, regions, created_at, updated_at FROM institutions WHERE id = $1";
+/// The same, locked until the end of the transaction; fails at once where another one has it.
+#[cfg(feature = "postgres")]
+pub(crate) const FIND_TO_CHANGE: &str =
+    "SELECT id, name, regions, created_at, updated_at FROM institutions WHERE id = $1 FOR UPDATE NOWAIT";
 pub(crate) const EXISTS: &str = "SELECT 1 FROM institutions WHERE id = $1";
 /// Changes no row if the id is taken.
 pub(crate) const INSERT: &str = "INSERT INTO institutions (id, name, regions, created_at, updated_at) \

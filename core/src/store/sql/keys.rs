@@ -39,6 +39,15 @@ macro_rules! credential {
     };
 }
 
+macro_rules! insert_into {
+    () => {
+        concat!(
+            "INSERT INTO api_keys (id, institution_id, key_hash, hint, label, role, created_at, revoked_at, disabled_at, ",
+            "expires_at, allowed_addresses, metadata, rotated_from, rotated_to, version)"
+        )
+    };
+}
+
 /// How many columns a credential has: what a statement selects besides begins after them.
 pub(crate) const CREDENTIAL_COLUMNS: usize = 7;
 
@@ -50,20 +59,57 @@ pub(crate) const FIND_WITH_POLICY: &str = concat!(
     ", p.id, p.version, p.config FROM api_keys k ",
     "LEFT JOIN institution_policies p ON p.institution_id = k.institution_id AND p.region = $1 WHERE k.key_hash = $2"
 );
+/// Many credentials by an array of hashes; the hash comes after them.
+#[cfg(feature = "postgres")]
+pub(crate) const FIND_CREDENTIALS: &str =
+    concat!("SELECT ", credential!(), ", k.key_hash FROM api_keys k WHERE k.key_hash = ANY ($1)");
+/// Many of [`FIND_WITH_POLICY`] by arrays of hashes and of regions; the place in them, from 1 on, comes last.
+#[cfg(feature = "postgres")]
+pub(crate) const FIND_WITH_POLICIES: &str = concat!(
+    "SELECT ",
+    credential!(),
+    ", p.id, p.version, p.config, a.place FROM unnest($1, $2) WITH ORDINALITY AS a (key_hash, region, place) ",
+    "JOIN api_keys k ON k.key_hash = a.key_hash ",
+    "LEFT JOIN institution_policies p ON p.institution_id = k.institution_id AND p.region = a.region"
+);
+/// The column of [`FIND_WITH_POLICIES`] that holds the place.
+#[cfg(feature = "postgres")]
+pub(crate) const PLACE_COLUMN: usize = CREDENTIAL_COLUMNS + 3;
+/// The column of a record that holds the hash.
+#[cfg(feature = "postgres")]
+pub(crate) const HASH_COLUMN: usize = 2;
+/// Many records by an array of hashes.
+#[cfg(feature = "postgres")]
+pub(crate) const FIND_BY_HASHES: &str = record!(" WHERE k.key_hash = ANY ($1)");
+/// Which of an array of hashes are stored.
+#[cfg(feature = "postgres")]
+pub(crate) const KNOWN_HASHES: &str = "SELECT key_hash FROM api_keys WHERE key_hash = ANY ($1)";
+/// As [`FIND_IN_INSTITUTION`], locked until the end of the transaction; fails at once where another one has it.
+#[cfg(feature = "postgres")]
+pub(crate) const FIND_TO_CHANGE: &str = record!(" WHERE k.id = $1 AND k.institution_id = $2 FOR UPDATE OF k NOWAIT");
+/// Locks an institution's keys that are not revoked; fails at once where another transaction has one.
+#[cfg(feature = "postgres")]
+pub(crate) const LOCK_ALL: &str =
+    "SELECT 1 FROM api_keys WHERE institution_id = $1 AND revoked_at IS NULL ORDER BY id FOR UPDATE NOWAIT";
 pub(crate) const FIND_BY_HASH: &str = record!(" WHERE k.key_hash = $1");
 pub(crate) const FIND_BY_ID: &str = record!(" WHERE k.id = $1");
 pub(crate) const FIND_IN_INSTITUTION: &str = record!(" WHERE k.id = $1 AND k.institution_id = $2");
+#[cfg(feature = "sqlite")]
 pub(crate) const KNOWS_HASH: &str = "SELECT 1 FROM api_keys WHERE key_hash = $1";
+/// Where a key is stored, in the order of [`inserted`].
+#[cfg(feature = "postgres")]
+pub(crate) const INSERT_INTO: &str = insert_into!();
 /// Changes no row if the hash, or the id, is stored already.
-pub(crate) const INSERT: &str = "INSERT INTO api_keys (id, institution_id, key_hash, hint, label, role, created_at, revoked_at, \
-     disabled_at, expires_at, allowed_addresses, metadata, rotated_from, rotated_to, version) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING";
+#[cfg(feature = "sqlite")]
+pub(crate) const INSERT: &str =
+    concat!(insert_into!(), " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING");
 pub(crate) const UPDATE: &str = "UPDATE api_keys SET label = $1, revoked_at = $2, disabled_at = $3, expires_at = $4, \
      allowed_addresses = $5, metadata = $6, rotated_to = $7, version = $8 WHERE id = $9";
 /// What `KeyChange::Revoke` does to one, done to all of an institution: time, institution.
 pub(crate) const REVOKE_ALL: &str =
     "UPDATE api_keys SET revoked_at = $1, version = version + 1 WHERE institution_id = $2 AND revoked_at IS NULL";
 /// Notes a use, later than what is noted, of a key that exists: time, key.
+#[cfg(feature = "sqlite")]
 pub(crate) const RECORD_USE: &str = "INSERT INTO doorward_key_usage (last_used_at, api_key_id) \
      SELECT $1, id FROM api_keys WHERE id = $2 ON CONFLICT (api_key_id) DO UPDATE SET last_used_at = excluded.last_used_at \
      WHERE excluded.last_used_at > doorward_key_usage.last_used_at";
@@ -125,7 +171,8 @@ pub(crate) fn read(row: &dyn Row) -> Result<ApiKey> {
         institution_id: InstitutionId::from_stored(row.required_text(1)?),
         key_hash,
         hint: row.text(3)?.map_or_else(|| key_hash.hint(), SmolStr::new),
-        label: row.required_text(4)?.to_owned(),
+        // An application's column may be nullable.
+        label: row.text(4)?.unwrap_or_default().to_owned(),
         role: row.parsed(5)?,
         created_at: row.required_time(6)?,
         revoked_at: row.time(7)?,

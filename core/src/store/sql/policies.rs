@@ -21,6 +21,9 @@ macro_rules! record {
 }
 
 pub(crate) const FIND: &str = record!(" WHERE institution_id = $1 AND region = $2");
+/// The same, locked until the end of the transaction; fails at once where another one has it.
+#[cfg(feature = "postgres")]
+pub(crate) const FIND_TO_CHANGE: &str = record!(" WHERE institution_id = $1 AND region = $2 FOR UPDATE NOWAIT");
 /// The policy of an institution in a region, on one view with whether the institution exists: region, institution.
 pub(crate) const DECIDE: &str = "SELECT p.id, p.version, p.config FROM institutions i \
      LEFT JOIN institution_policies p ON p.institution_id = i.id AND p.region = $1 WHERE i.id = $2";

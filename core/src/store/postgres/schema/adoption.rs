@@ -1,0 +1,208 @@
+//! What an application's tables must be like to be taken over. Everything that is in the way is said at once.
+
+use std::collections::HashMap;
+
+use super::Adoption;
+use crate::{
+    error::{Error, Reason, Result},
+    store::{
+        postgres::{errors::Fault, statement::Link},
+        sql::value::SqlValue,
+    },
+};
+
+/// The tables that an application may have, with the columns that they must have then, and what each must hold.
+const EXPECTED: [(&str, &[(&str, Kind)]); 4] = [
+    (
+        "institutions",
+        &[
+            ("id", Kind::Text),
+            ("name", Kind::Text),
+            ("regions", Kind::Texts),
+            ("created_at", Kind::Time),
+            ("updated_at", Kind::Time),
+        ],
+    ),
+    (
+        "api_keys",
+        &[
+            ("id", Kind::Text),
+            ("institution_id", Kind::Text),
+            ("key_hash", Kind::Text),
+            ("label", Kind::Text),
+            ("role", Kind::Text),
+            ("created_at", Kind::Time),
+            ("revoked_at", Kind::Time),
+        ],
+    ),
+    (
+        "institution_policies",
+        &[
+            ("id", Kind::Text),
+            ("institution_id", Kind::Text),
+            ("region", Kind::Text),
+            ("config", Kind::Json),
+            ("created_at", Kind::Time),
+            ("updated_at", Kind::Time),
+        ],
+    ),
+    ("audit_events", &[("id", Kind::Text), ("created_at", Kind::Time), ("method", Kind::Text), ("path", Kind::Text)]),
+];
+
+/// Columns that are doorward's own, if an application happens to have them too: what they must hold.
+const FURTHER: [(&str, &[(&str, Kind)]); 3] = [
+    (
+        "api_keys",
+        &[
+            ("hint", Kind::Text),
+            ("disabled_at", Kind::Time),
+            ("expires_at", Kind::Time),
+            ("allowed_addresses", Kind::Json),
+            ("metadata", Kind::Json),
+            ("rotated_from", Kind::Text),
+            ("rotated_to", Kind::Text),
+            ("version", Kind::Number),
+        ],
+    ),
+    ("institution_policies", &[("version", Kind::Number)]),
+    (
+        "audit_events",
+        &[
+            ("occurred_at", Kind::Time),
+            ("api_key_id", Kind::Text),
+            ("institution_id", Kind::Text),
+            ("action", Kind::Text),
+            ("outcome", Kind::Text),
+            ("resource_type", Kind::Text),
+            ("resource_id", Kind::Text),
+            ("payload", Kind::Json),
+            ("actor", Kind::Text),
+            ("request_id", Kind::Text),
+            ("status_code", Kind::Number),
+            ("client_address", Kind::Text),
+            ("error", Kind::Text),
+            ("sequence", Kind::Number),
+        ],
+    ),
+];
+
+/// What must be unique: a key is found by its hash, a policy by its place.
+const UNIQUE: [(&str, &str); 3] =
+    [("institutions", "id"), ("api_keys", "key_hash"), ("institution_policies", "institution_id, region")];
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    Texts,
+    Time,
+    Json,
+    Number,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Texts => "text[]",
+            Self::Time => "timestamptz",
+            Self::Json => "jsonb",
+            Self::Number => "bigint or integer",
+        }
+    }
+
+    fn accepts(self, kind: &str) -> bool {
+        match self {
+            Self::Text => matches!(kind, "text" | "character varying" | "citext"),
+            Self::Texts => matches!(kind, "text[]" | "character varying[]"),
+            Self::Time => kind == "timestamp with time zone",
+            Self::Json => kind == "jsonb",
+            Self::Number => matches!(kind, "bigint" | "integer"),
+        }
+    }
+}
+
+const COLUMNS: &str = "SELECT c.relname::text, a.attname::text, pg_catalog.format_type(a.atttypid, NULL), \
+     (a.attnotnull AND NOT a.atthasdef AND a.attidentity = '')::int FROM pg_catalog.pg_class c \
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid \
+     WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped";
+const KEYS: &str = "SELECT c.relname::text, (SELECT string_agg(a.attname::text, ', ' ORDER BY a.attname) \
+     FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey)) FROM pg_catalog.pg_index i \
+     JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     WHERE n.nspname = $1 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL";
+
+/// The type of a column, and whether whoever inserts a row must give it.
+type Columns = HashMap<String, HashMap<String, (String, bool)>>;
+
+/// Refuses tables that may not, or cannot, be taken over; passes where there are none.
+pub(super) async fn check(link: &mut Link<'_>, schema: &str, adoption: Adoption) -> Result<(), Fault> {
+    let values: [SqlValue; 1] = [schema.into()];
+    let column = |row: &dyn crate::store::sql::value::Row| {
+        let (table, name, kind) = (row.required_text(0)?, row.required_text(1)?, row.required_text(2)?);
+        Ok((table.to_owned(), name.to_owned(), (kind.to_owned(), row.count(3)? > 0)))
+    };
+    let mut tables = Columns::new();
+    for (table, name, column) in link.all(COLUMNS, &values, column).await? {
+        tables.entry(table).or_default().insert(name, column);
+    }
+    let theirs: Vec<_> = EXPECTED.iter().map(|(table, _)| *table).filter(|table| tables.contains_key(*table)).collect();
+    if theirs.is_empty() {
+        return Ok(());
+    }
+    if adoption == Adoption::Refuse {
+        let message = format!(
+            "the schema {schema} has tables of another application ({}): take them over with doorward init --adopt, or choose \
+             another schema",
+            theirs.join(", ")
+        );
+        return Err(Error::new(Reason::NotAdopted, message).field("DOORWARD_SCHEMA").into());
+    }
+    let unique = |row: &dyn crate::store::sql::value::Row| {
+        Ok((row.required_text(0)?.to_owned(), row.text(1)?.unwrap_or_default().to_owned()))
+    };
+    let unique = link.all(KEYS, &values, unique).await?;
+    let obstacles = obstacles(&tables, &unique);
+    if obstacles.is_empty() {
+        return Ok(());
+    }
+    let message = format!("the tables in the schema {schema} cannot be taken over: {}", obstacles.join("; "));
+    Err(Error::new(Reason::CannotAdopt, message).field("DOORWARD_SCHEMA").into())
+}
+
+fn obstacles(tables: &Columns, unique: &[(String, String)]) -> Vec<String> {
+    let mut obstacles = Vec::new();
+    for (table, expected) in EXPECTED {
+        let Some(columns) = tables.get(table) else { continue };
+        let further = FURTHER.iter().find(|(name, _)| *name == table).map_or(&[][..], |(_, columns)| columns);
+        for (name, kind) in expected {
+            match columns.get(*name) {
+                None => obstacles.push(format!("{table} has no column {name} ({})", kind.name())),
+                Some((found, _)) if !kind.accepts(found) => {
+                    obstacles.push(format!("{table}.{name} is {found} and must be {}", kind.name()));
+                }
+                Some(_) => {}
+            }
+        }
+        for (name, kind) in further {
+            if let Some((found, _)) = columns.get(*name).filter(|(found, _)| !kind.accepts(found)) {
+                obstacles.push(format!("{table}.{name} is {found} and must be {}, or not be there", kind.name()));
+            }
+        }
+        // Institutions stay the application's own: doorward need not be able to add one.
+        let known = |name: &str| expected.iter().chain(further).any(|(known, _)| *known == name);
+        if table != "institutions" {
+            let mut wanted: Vec<_> =
+                columns.iter().filter(|(name, (_, required))| *required && !known(name)).map(|(name, _)| name).collect();
+            wanted.sort();
+            obstacles.extend(wanted.iter().map(|name| format!("{table}.{name} is NOT NULL without a default")));
+        }
+    }
+    for (table, columns) in UNIQUE {
+        let is_unique = unique.iter().any(|(name, key)| name == table && key == columns);
+        if tables.contains_key(table) && !is_unique {
+            obstacles.push(format!("{table} has no unique index on ({columns})"));
+        }
+    }
+    let ours = tables.keys().filter(|table| table.starts_with("doorward_"));
+    obstacles.extend(ours.map(|table| format!("{table} is there already, without doorward's list of migrations")));
+    obstacles
+}
