@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`Database`] | an empty database of its own for one test, on a server that many tests share. The usual choice |
 //! | [`Postgres`] | a server of its own, for tests that kill it, promote its standby or set it up in a special way |
+//! | [`Proxy`] | stands before a server and cuts, stalls, slows or loses what passes, a `COMMIT` above all |
 //! | [`PgBouncer`] | a real pgbouncer before a server, pooling by transaction |
 //!
 //! ```no_run
@@ -22,6 +23,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::arithmetic_side_effects,
     reason = "this is part of tests: to panic is how a test fails"
 )]
 
@@ -34,6 +36,7 @@ mod pgbouncer;
 mod port;
 mod postgres;
 mod programs;
+mod proxy;
 mod psql;
 mod url;
 mod user;
@@ -42,3 +45,4 @@ pub use database::Database;
 pub use deadline::wait_until;
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Certificate, Postgres, PostgresBuilder};
+pub use proxy::{Moment, Proxy};
