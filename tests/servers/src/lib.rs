@@ -5,6 +5,7 @@
 //! | [`Database`] | an empty database of its own for one test, on a server that many tests share. The usual choice |
 //! | [`Schema`] | a schema of its own in a database that tests share: for tests by the hundred |
 //! | [`Postgres`] | a server of its own, for tests that kill it, promote its standby or set it up in a special way |
+//! | [`Proxy`] | stands before a server and cuts, stalls, slows or loses what passes, a `COMMIT` above all |
 //! | [`PgBouncer`] | a real pgbouncer before a server, pooling by transaction |
 //!
 //! ```no_run
@@ -23,6 +24,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::arithmetic_side_effects,
     reason = "this is part of tests: to panic is how a test fails"
 )]
 
@@ -35,6 +37,7 @@ mod pgbouncer;
 mod port;
 mod postgres;
 mod programs;
+mod proxy;
 mod psql;
 mod url;
 mod user;
@@ -43,3 +46,4 @@ pub use database::{Database, Schema};
 pub use deadline::wait_until;
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Certificate, Postgres, PostgresBuilder};
+pub use proxy::{Moment, Proxy};

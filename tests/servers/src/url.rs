@@ -35,6 +35,16 @@ pub(crate) fn with_database(url: &str, database: &str) -> String {
     Parts { database, ..Parts::of(url) }.join()
 }
 
+/// The host and port, for a connection over TCP.
+pub(crate) fn host(url: &str) -> String {
+    let Parts { host, options, .. } = Parts::of(url);
+    assert!(
+        !host.is_empty() && !options.contains("host=") && !host.contains([',', '%']),
+        "one host by TCP is needed: {host}{options}"
+    );
+    if host.contains(':') { host.to_owned() } else { format!("{host}:5432") }
+}
+
 /// The same address at another host, and port.
 pub(crate) fn with_host(url: &str, host: &str) -> String {
     Parts { host, ..Parts::of(url) }.join()

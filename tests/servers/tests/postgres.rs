@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use doorward_test_servers::{Postgres, wait_until};
+use doorward_test_servers::{Certificate, Postgres, wait_until};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -82,6 +82,25 @@ fn settings_databases_and_roles_are_as_asked_for() {
     );
     assert!(server.url_as("reader", Some("x'y"), &database).contains("//reader:x%27y@localhost:"));
     assert!(server.log().contains("ready to accept connections"));
+}
+
+#[test]
+fn a_server_with_tls_shows_the_certificate_that_was_asked_for() {
+    for (certificate, complaint) in [
+        (Certificate::Valid, None),
+        (Certificate::Expired, Some("certificate verify failed")),
+        (Certificate::WrongHost, Some("server certificate for \"elsewhere.example\" does not match host name \"localhost\"")),
+    ] {
+        let server = Postgres::builder().tls(certificate).start();
+        let url = format!("{}?sslmode=verify-full&sslrootcert={}", server.url(), server.root_certificate().display());
+        let query = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+        let output = Command::new("psql").args(["-X", "-At", "-w", "-d", &url, "-c", query]).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        match complaint {
+            None => assert_eq!(String::from_utf8_lossy(&output.stdout), "t\n", "{errors}"),
+            Some(complaint) => assert!(errors.contains(complaint), "{errors}"),
+        }
+    }
 }
 
 /// The test starts itself again as the process that is to be killed.
