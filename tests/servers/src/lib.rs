@@ -46,4 +46,5 @@ pub use database::{Database, Schema};
 pub use deadline::wait_until;
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Certificate, Postgres, PostgresBuilder};
+pub use programs::program;
 pub use proxy::{Moment, Proxy};

@@ -53,3 +53,8 @@ fn debian() -> impl Iterator<Item = PathBuf> {
     versions.sort_by(|a, b| b.cmp(a));
     versions.into_iter().map(|(_, folder)| folder)
 }
+
+/// One of PostgreSQL's programs (`pgbench`).
+pub fn program(name: &str) -> PathBuf {
+    postgres().join(name)
+}

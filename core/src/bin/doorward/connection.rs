@@ -1,9 +1,12 @@
 //! Which database, and how it is opened.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use clap::Args;
-use doorward::{Config, Doorward, Error, Reason, StoreConfig};
+use doorward::{
+    Config, Doorward, Error, Reason, StoreConfig,
+    store::postgres::{Adoption, PostgresStore},
+};
 
 use crate::{
     failure::{Answer, Failure},
@@ -18,38 +21,42 @@ const VARIABLES: [&str; 6] = ["DOORWARD_", "STORE_BACKEND", "DATABASE_URL", "ROO
 
 #[derive(Args)]
 pub(crate) struct Connection {
-    /// The database, instead of what the environment says: sqlite:PATH
+    /// The database, instead of what the environment says: sqlite:PATH or postgres://…
     #[arg(long, global = true, value_name = "URL")]
     database_url: Option<String>,
 }
 
 impl Connection {
-    /// Opens the database, which is made if it is not there.
-    pub(crate) fn make(&self) -> Result<Doorward, Failure> {
-        Ok(Doorward::open(self.config()?)?)
-    }
-
-    /// Opens the database. A mistyped path is an error, not a new and empty database.
+    /// Opens the database. A mistyped path or name is an error, not a new and empty database.
     pub(crate) fn open(&self) -> Result<Doorward, Failure> {
         let config = self.config()?;
-        if let StoreConfig::Sqlite(path) = config.store()
-            && !path.exists()
-        {
-            return Err(missing(path).into());
+        let missing = match config.store() {
+            StoreConfig::Sqlite(path) if !path.exists() => Some(format!("there is no database at {}", path.display())),
+            StoreConfig::Postgres(options) if PostgresStore::plan(options.clone(), Adoption::Refuse)?.is_some() => {
+                Some("its tables are not there, or not up to date".to_owned())
+            }
+            _ => None,
+        };
+        if let Some(what) = missing {
+            let message = format!("{what}; doorward init makes them");
+            return Err(Error::new(Reason::CannotOpen, message).field("DATABASE_URL").into());
         }
         Ok(Doorward::open(config)?)
     }
 
-    fn config(&self) -> Result<Config, Failure> {
+    /// What the command line and the environment say.
+    pub(crate) fn config(&self) -> Result<Config, Failure> {
         let mut variables = variables()?;
         if let Some(url) = &self.database_url {
-            variables.insert("STORE_BACKEND".to_owned(), "sqlite".to_owned());
+            variables.remove("STORE_BACKEND");
             variables.insert("DATABASE_URL".to_owned(), url.clone());
         }
-        variables.entry("STORE_BACKEND".to_owned()).or_insert_with(|| "sqlite".to_owned());
+        let postgres = variables.get("DATABASE_URL").is_some_and(|url| url.starts_with("postgres"));
+        let backend = if postgres { "postgres" } else { "sqlite" };
+        variables.entry("STORE_BACKEND".to_owned()).or_insert_with(|| backend.to_owned());
         let config = Config::from_variables(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
         if matches!(config.store(), StoreConfig::Memory) {
-            let message = "memory ends with the command: use sqlite, or leave it unset";
+            let message = "memory ends with the command: use sqlite or postgres, or leave it unset";
             return Err(Error::new(Reason::InvalidVariable, message).field("STORE_BACKEND").into());
         }
         Ok(config)
@@ -66,11 +73,6 @@ fn variables() -> Result<BTreeMap<String, String>, Error> {
         variables.insert(name.to_owned(), value);
     }
     Ok(variables)
-}
-
-fn missing(path: &Path) -> Error {
-    let message = format!("there is no database at {}; doorward init makes one", path.display());
-    Error::new(Reason::CannotOpen, message).field("DATABASE_URL")
 }
 
 /// Tells what the database is and whether it answers.

@@ -8,6 +8,7 @@ mod connection;
 mod duration;
 mod failure;
 mod import;
+mod init;
 mod input;
 mod institution;
 mod key;
@@ -50,11 +51,12 @@ Examples:
   doorward policy set acme US '{\"position\":{\"maxAmount\":5000}}'
   doorward policy check acme US 4999.99 USD
   doorward --database-url sqlite:doorward.db key list acme --json
+  doorward --database-url postgres://doorward@db.example/app health
 
 Environment:
   The variables that a host's own doorward reads count here as well (DATABASE_URL, \
-DOORWARD_REGIONS, DOORWARD_TOKEN_BRAND, ROOT_API_KEY, …; the README lists them). Only the default differs: where \
-STORE_BACKEND is not set, the records are in the SQLite file that DATABASE_URL names, or else in doorward.db. \
+DOORWARD_SCHEMA, DOORWARD_REGIONS, ROOT_API_KEY, …; the README lists them). Only the default differs: where \
+STORE_BACKEND is not set, DATABASE_URL tells by how it begins, and without it the records are in the file doorward.db. \
 Memory is refused: it would be gone when the command ends.
 
 Exit codes:
@@ -68,8 +70,8 @@ Exit codes:
 
 #[derive(Subcommand)]
 enum Noun {
-    /// Make the database, or bring its tables up to date
-    Init,
+    /// Make the database's tables, or bring them up to date
+    Init(init::Init),
     /// Institutions: the owners of keys and policies
     #[command(subcommand)]
     Institution(institution::Verb),
@@ -113,11 +115,14 @@ fn main() -> ExitCode {
 fn run(command: Command, output: &Output) -> Result<Answer, Failure> {
     let door = match &command.noun {
         Noun::Token(verb) => return verb.run(output),
-        Noun::Init => command.connection.make()?,
+        Noun::Init(init) => match init.make(&command.connection, output)? {
+            Some(door) => door,
+            None => return Ok(Answer::Done),
+        },
         _ => command.connection.open()?,
     };
     let answer = match command.noun {
-        Noun::Init | Noun::Health => connection::health(&door, output),
+        Noun::Init(_) | Noun::Health => connection::health(&door, output),
         Noun::Institution(verb) => verb.run(&door, output),
         Noun::Key(verb) => verb.run(&door, output),
         Noun::Verify(verify) => verify.run(&door, output),
