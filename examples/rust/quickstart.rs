@@ -1,6 +1,7 @@
 //! The main job in one program: institutions, keys and policies on a durable store.
 //!
-//! `cargo run --release --example quickstart` makes `quickstart.db` in the current directory, anew each time.
+//! `cargo run --release --example quickstart` makes `quickstart.db` in the current directory, anew each time. With
+//! `--features postgres -- --database-url postgres://…` it works in a PostgreSQL database, in a schema of its own.
 
 use std::{
     path::Path,
@@ -15,8 +16,8 @@ use doorward::{
 const FILE: &str = "quickstart.db";
 
 fn main() -> Result<()> {
-    remove_database(FILE);
-    let door = Doorward::open(Config::sqlite(FILE))?;
+    let store = config()?;
+    let door = Doorward::open(store.clone())?;
 
     heading("An institution, two keys, a policy");
     let us: Region = "US".parse()?;
@@ -68,9 +69,9 @@ fn main() -> Result<()> {
         println!("{} {:<18} {:<9} by {}", entry.occurred_at, entry.action, entry.outcome.as_str(), entry.actor);
     }
 
-    heading("The file is closed and opened again");
+    heading("The store is closed and opened again");
     door.close(Duration::from_secs(5))?;
-    let door = Doorward::open(Config::sqlite(FILE))?;
+    let door = Doorward::open(store)?;
     println!("institution  {}", door.get_institution(&acme.id)?.name);
     println!("policy       version {}", door.get_policy(&acme.id, us)?.version);
     println!("admin key    {}", status(&door, &admin.token));
@@ -81,11 +82,32 @@ fn main() -> Result<()> {
     let institution = memory.create_institution(NewInstitution::new("In memory", [us]))?;
     let token = memory.create_key(&institution.id, NewKey::new("hot", Role::ReadOnly))?.token;
     println!(
-        "memory {:>10} lookups/s    SQLite {:>10} lookups/s",
+        "memory {:>10} lookups/s    {} {:>10} lookups/s",
         lookups_per_second(&memory, &token),
+        door.health().backend,
         lookups_per_second(&door, &admin.token)
     );
     door.close(Duration::from_secs(5))
+}
+
+/// The database that `--database-url` names, or else a file, made anew.
+fn config() -> Result<Config> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => {
+            remove_database(FILE);
+            Ok(Config::sqlite(FILE))
+        }
+        ["--database-url", url] => {
+            let backend = if url.starts_with("postgres") { "postgres" } else { "sqlite" };
+            let schema = ("DOORWARD_SCHEMA", "doorward_quickstart");
+            Config::from_variables([("STORE_BACKEND", backend), ("DATABASE_URL", url), schema])
+        }
+        _ => {
+            eprintln!("usage: quickstart [--database-url sqlite:PATH|postgres://…]");
+            std::process::exit(64)
+        }
+    }
 }
 
 fn status(door: &Doorward, token: &Token) -> String {
