@@ -1,10 +1,6 @@
 //! pgbouncer before a server.
 
-use std::{
-    fs::File,
-    net::{Ipv4Addr, TcpStream},
-    process::Stdio,
-};
+use std::{fs::File, process::Stdio};
 
 use rustix::process::Signal;
 
@@ -37,7 +33,7 @@ impl PgBouncer {
         loop {
             let port = port::free();
             directory.write("pgbouncer.ini", &configuration(postgres, port, settings));
-            match launch(&directory, port) {
+            match launch(&directory) {
                 Ok(server) => return PgBouncer { _server: server, _directory: directory, port, behind: postgres.url() },
                 Err(log) => assert!(log.contains("Address already in use"), "pgbouncer does not start: {log}"),
             }
@@ -79,17 +75,18 @@ fn configuration(postgres: &Postgres, port: u16, settings: &[(&str, &str)]) -> S
     )
 }
 
-/// Starts pgbouncer and waits until it listens. If it ends instead, gives what it logged.
-fn launch(directory: &Directory, port: u16) -> Result<Server, String> {
-    let log = directory.path().join("log");
-    let file = File::create(&log).unwrap();
+/// Starts pgbouncer and waits until it says that it listens. If it ends instead, gives what it logged.
+fn launch(directory: &Directory) -> Result<Server, String> {
+    let path = directory.path().join("log");
+    let file = File::create(&path).unwrap();
     let mut command = user::command(programs::pgbouncer(), directory.path(), "QUIT");
     command.arg("pgbouncer.ini").stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
     let mut server = Server::start(command, Signal::QUIT);
+    let log = || std::fs::read_to_string(&path).unwrap_or_default();
     let mut ended = false;
     wait_until("pgbouncer gets ready", PATIENCE, || {
         ended = server.has_ended();
-        ended || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+        ended || log().contains("listening on 127.0.0.1:")
     });
-    if ended { Err(std::fs::read_to_string(log).unwrap_or_default()) } else { Ok(server) }
+    if ended { Err(log()) } else { Ok(server) }
 }

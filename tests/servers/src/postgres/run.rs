@@ -12,6 +12,7 @@ impl Postgres {
     pub fn kill(&self) {
         if let Some(mut server) = self.take() {
             server.kill();
+            self.remove_shared_memory();
         }
     }
 
@@ -38,6 +39,16 @@ impl Postgres {
     /// The id of the server's first process; `None` while it does not run.
     pub fn pid(&self) -> Option<u32> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Server::pid)
+    }
+
+    /// Removes the segment of shared memory by which a server notices processes of one that died before: there are none,
+    /// and the kernel keeps it for ever if the server is not started again.
+    fn remove_shared_memory(&self) {
+        let lock_file = self.lock_file();
+        let segment = lock_file.lines().nth(6).and_then(|line| line.split_whitespace().nth(1));
+        if let Some(segment) = segment {
+            let _ = user::command("ipcrm", self.folder(), "KILL").args(["-m", segment]).output();
+        }
     }
 
     fn take(&self) -> Option<Server> {
@@ -72,9 +83,15 @@ impl Postgres {
     /// Whether the server says in its lock file that it takes connections. The file of one that was killed is still there,
     /// hence the id.
     fn is_ready(&self, pid: u32) -> bool {
-        let text = std::fs::read_to_string(self.data_directory().join("postmaster.pid")).unwrap_or_default();
+        let text = self.lock_file();
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         lines.first() == Some(&pid.to_string().as_str()) && lines.get(7) == Some(&"ready")
+    }
+
+    /// What a server writes about itself: its process in the first line, its shared memory in the seventh, its state in the
+    /// eighth.
+    fn lock_file(&self) -> String {
+        std::fs::read_to_string(self.data_directory().join("postmaster.pid")).unwrap_or_default()
     }
 
     fn settings(&self) -> impl Iterator<Item = (String, String)> {

@@ -48,6 +48,7 @@ pub struct Proxy {
     listener: Option<JoinHandle<()>>,
     server: String,
     port: u16,
+    owner: u32,
 }
 
 /// What the test and the threads of the proxy tell each other.
@@ -84,7 +85,7 @@ impl Proxy {
     pub fn before(url: &str) -> Proxy {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
         let (port, listener) = listener::start(&shared, url::host(url));
-        Proxy { shared, listener: Some(listener), server: url.to_owned(), port }
+        Proxy { shared, listener: Some(listener), server: url.to_owned(), port, owner: std::process::id() }
     }
 
     /// The address that leads through the proxy, with the database, role and options of the server's address.
@@ -164,6 +165,10 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
+        // A forked child has a copy of this, and the threads and connections are still the parent's.
+        if self.owner != std::process::id() {
+            return;
+        }
         self.shared.change(|state| state.closing = true);
         listener::wake(self.port);
         if let Some(listener) = self.listener.take() {
