@@ -97,7 +97,7 @@ impl Engine {
     }
 
     #[inline]
-    fn count(self: &Arc<Self>, operation: Operation, timer: Option<Instant>, refusal: Option<&Refusal>) {
+    pub(super) fn count(self: &Arc<Self>, operation: Operation, timer: Option<Instant>, refusal: Option<&Refusal>) {
         if self.metrics.finish(operation, timer, refusal.map(|refusal| refusal.reason)) || refusal.is_some() {
             self.wake_housekeeper();
         }

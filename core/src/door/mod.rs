@@ -144,8 +144,7 @@ impl Doorward {
         position: &Position,
     ) -> Result<Admission> {
         let engine = self.engine()?;
-        let asked = Asked { institution_id, region, position };
-        engine.timed(Operation::admit, || engine.admit(credentials.into(), request, &asked))
+        engine.admit(credentials.into(), request, &Asked { institution_id, region, position })
     }
 
     /// The record of the live key that has this token, or nothing.
