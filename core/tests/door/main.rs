@@ -11,6 +11,7 @@
 
 mod closing;
 mod counts;
+mod imports;
 mod last_use;
 mod stage;
 mod trail;

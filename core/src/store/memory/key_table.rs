@@ -287,7 +287,6 @@ impl KeyTableWriter {
         self.len
     }
 
-    /// Whether there are no keys.
     /// Every key, in no order, with its digest ([`Found::digest`]) and last use.
     #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = Found<'_>> {
@@ -328,8 +327,16 @@ impl KeyTableWriter {
         found.inspect(|key| key.slot.state.store(pack_state(flags, expires_ms), Release)).is_some()
     }
 
+    /// Clears these flags, in one step for every reader. `false` if the digest is absent.
+    pub(super) fn clear_flags(&mut self, digest: &[u8; 32], flags: u8) -> bool {
+        let clear = |key: &Found<'_>| {
+            let state = pack_state(key.entry.flags & !flags, key.entry.expires_ms);
+            key.slot.state.store(state, Release);
+        };
+        self.table.find(digest).inspect(clear).is_some()
+    }
+
     /// Removes a key. `false` if the digest is absent.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the memory store forgets no key; a cache does"))]
     #[must_use]
     pub(super) fn remove(&mut self, digest: &[u8; 32]) -> bool {
         let Some(found) = self.table.find(digest) else { return false };
