@@ -56,6 +56,7 @@ impl Engine {
     ) -> Result<Admission> {
         let _span = tracing::debug_span!("doorward", operation = Operation::admit.name()).entered();
         let timer = self.metrics.start(Operation::admit);
+        // Outside the guard, as in `verify`; the policy's words are read by atomics and compared, which cannot panic either.
         let recognised = self.recognise_for(credentials, request, asked);
         if let Some((good, quick)) = self.quick(&recognised, asked) {
             self.count(Operation::admit, timer, None);
