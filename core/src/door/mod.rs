@@ -176,6 +176,9 @@ impl Doorward {
     }
 
     /// What was counted and timed since the handle was opened, in this process.
+    ///
+    /// A recorder that the host installs for the `metrics` facade sees the same, about a second later. One that is installed
+    /// after the handle was used gets the counts from the beginning, and latencies from then on.
     #[must_use]
     pub fn metrics(&self) -> MetricsSnapshot {
         self.engine().map(|engine| engine.metrics.snapshot()).unwrap_or_default()
