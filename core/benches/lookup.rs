@@ -3,7 +3,8 @@
 //! `cargo bench --bench lookup` prints, for 1,000, 100,000 and 1,000,000 keys: (a) SHA-256 of the token, (b) one probe of
 //! a plain hashbrown map from digest to a 32-byte entry, (c) `verify` on the memory store with metrics on and expiry
 //! checked, and the ratio c / (a + b); then two threads against one; then `check_position` among 10,000 policies against a
-//! hash map by hand; `admit` against `verify`; and the memory that a key takes.
+//! hash map by hand; `admit` against `verify`; how long others wait while many keys are imported; and the memory that a key
+//! takes.
 //!
 //! Rounds are interleaved, and each ratio is the median of the rounds' ratios: the machine's speed may drift. Keys are
 //! visited in random order; the list of tokens is in that order too, so that reading it costs nothing that a request
@@ -20,7 +21,10 @@ use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
     hint::black_box,
-    sync::Barrier,
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -34,7 +38,7 @@ const ROUNDS: usize = 15;
 const INSTITUTIONS: usize = 1000;
 
 fn main() {
-    // `-- 1000`, `-- policies` or `-- memory` runs that part alone.
+    // `-- 1000`, `-- policies`, `-- import` or `-- memory` runs that part alone.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let runs = |part: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == part);
     println!("lookup: ns per call, median of {ROUNDS} interleaved rounds\n");
@@ -50,6 +54,9 @@ fn main() {
     println!();
     if runs("policies") {
         policies();
+    }
+    if runs("import") {
+        import();
     }
     if runs("memory") {
         memory();
@@ -170,6 +177,46 @@ fn policies() {
         median(ratio)
     );
     println!("admit, {POLICIES} keys of as many institutions: {:.1} ns above verify ({:.1} ns)", median(above), median(verified));
+}
+
+/// Keys with an address rule and records are read under a lock that an import takes too.
+fn import() {
+    const KEYS: usize = 300_000;
+    let (mut took, mut longest, mut rare) = (vec![], vec![], vec![]);
+    for round in 0..ROUNDS {
+        let door = Doorward::open(Config::memory()).unwrap();
+        let id = institutions(&door, 1).remove(0);
+        let bound = NewKey::new("bound", Role::ReadOnly).allowed_addresses("192.0.2.0/24".parse().unwrap());
+        let token = door.create_key(&id, bound).unwrap().token;
+        let request = Request::new().peer("192.0.2.1".parse().unwrap());
+        let keys = (0..KEYS).map(|n| ImportedKey {
+            key_hash: KeyHash::of(&format!("{round} {n}")),
+            key: NewKey::new("twenty characters ok", Role::ReadOnly),
+        });
+        let keys: Vec<_> = keys.collect();
+        let ended = AtomicBool::new(false);
+        let mut waits: Vec<f64> = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut waits = Vec::new();
+                while !ended.load(Ordering::Relaxed) {
+                    waits.push(time(1, 1, |_| granted(door.verify(token.reveal(), &request))));
+                }
+                waits
+            });
+            took.push(time(1, 1, |_| usize::from(door.import_keys(&id, keys.clone(), false).is_err())));
+            ended.store(true, Ordering::Relaxed);
+            reader.join().unwrap()
+        });
+        waits.sort_by(f64::total_cmp);
+        longest.push(waits[waits.len() - 1]);
+        rare.push(waits[waits.len() - 1 - waits.len() / 10_000]);
+    }
+    println!(
+        "import of {KEYS} keys: {:.0} ms; meanwhile verify of a key with an address rule waits at most {:.2} ms, one in 10,000 over {:.3} ms",
+        median(took) / 1e6,
+        median(longest) / 1e6,
+        median(rare) / 1e6
+    );
 }
 
 fn memory() {

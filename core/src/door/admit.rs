@@ -1,12 +1,13 @@
 //! Admission: authentication and the policy's decision in one call, on one view of key and policy.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     authenticate::Recognised,
     context::{Admission, AuthContext},
     credentials::Credentials,
     engine::{Engine, guarded},
+    faces::Operation,
     operations::Operations,
     request::Request,
 };
@@ -17,7 +18,10 @@ use crate::{
         decision::{Decision, Position},
         id::InstitutionId,
     },
-    store::{Backend, Credential},
+    store::{
+        Backend, Credential,
+        memory::{Good, Quick},
+    },
     token::KeyHash,
 };
 
@@ -41,7 +45,7 @@ impl<'a> Asked<'a> {
 }
 
 impl Engine {
-    /// Authenticates and decides, blocking. Good keys in memory are answered in place, as in `verify`.
+    /// Authenticates and decides, blocking. What memory tells quickly is answered in place, as in `verify`.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "so that the answer is built in its place")]
     pub(super) fn admit(
@@ -50,14 +54,38 @@ impl Engine {
         request: &Request,
         asked: &Asked<'_>,
     ) -> Result<Admission> {
-        let recognised = self.recognise_for(credentials, request, asked)?;
-        if let Some(admission) = self.admit_in_memory(&recognised, asked) {
-            return Ok(admission);
+        let _span = tracing::debug_span!("doorward", operation = Operation::admit.name()).entered();
+        let timer = self.metrics.start(Operation::admit);
+        // Outside the guard, as in `verify`; the policy's words are read by atomics and compared, which cannot panic either.
+        let recognised = self.recognise_for(credentials, request, asked);
+        if let Some((good, quick)) = self.quick(&recognised, asked) {
+            self.count(Operation::admit, timer, None);
+            let decision = quick.decision(self.config.default_decision);
+            return Ok(Admission { context: AuthContext::of(&good), decision });
         }
-        guarded(|| self.admit_by_store(recognised, credentials, request, asked))
+        self.admit_slowly(timer, recognised, credentials, request, asked)
     }
 
     #[inline(never)]
+    fn admit_slowly(
+        self: &Arc<Self>,
+        timer: Option<Instant>,
+        recognised: Result<Recognised>,
+        credentials: Credentials<'_>,
+        request: &Request,
+        asked: &Asked<'_>,
+    ) -> Result<Admission> {
+        let mut answer = guarded(|| {
+            let recognised = recognised?;
+            match self.admit_in_memory(&recognised, asked) {
+                Some(admission) => Ok(admission),
+                None => self.admit_by_store(recognised, credentials, request, asked),
+            }
+        });
+        self.finish(Operation::admit, timer, &mut answer);
+        answer
+    }
+
     fn admit_by_store(
         self: &Arc<Self>,
         recognised: Recognised,
@@ -110,7 +138,8 @@ impl Engine {
         Ok(admission)
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that the hash is used where it is made")]
     fn recognise_for(self: &Arc<Self>, credentials: Credentials<'_>, request: &Request, asked: &Asked<'_>) -> Result<Recognised> {
         self.check_open()?;
         self.config.vocabulary.check_region(asked.region)?;
@@ -121,10 +150,28 @@ impl Engine {
         })
     }
 
-    /// The admission of a good key for its own institution, if memory can answer on one view.
+    /// A good key that asks for its own institution, and the answer of the policy, if memory quickly tells both on one view.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "so that the answer is built in its place")]
+    #[expect(clippy::inline_always, reason = "on the way of every admission")]
+    fn quick(&self, recognised: &Result<Recognised>, asked: &Asked<'_>) -> Option<(Good<'_>, Quick)> {
+        self.on_one_view(recognised.as_ref().ok()?, asked, |good| good.quick(asked.region, asked.position))
+    }
+
+    /// The admission of a good key for its own institution, if memory can answer on one view.
     fn admit_in_memory(&self, recognised: &Recognised, asked: &Asked<'_>) -> Option<Admission> {
+        let decide = |good: &Good<'_>| Some(good.decide(asked.region, asked.position, self.config.default_decision));
+        let (good, decision) = self.on_one_view(recognised, asked, decide)?;
+        Some(Admission { context: AuthContext::of(&good), decision })
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "on the way of every admission")]
+    fn on_one_view<T>(
+        &self,
+        recognised: &Recognised,
+        asked: &Asked<'_>,
+        ask: impl FnOnce(&Good<'_>) -> Option<T>,
+    ) -> Option<(Good<'_>, T)> {
         let lookups = self.lookups.as_deref().filter(|_| !self.config.audit.authentications)?;
         let Recognised::Token(hash) = recognised else { return None };
         let view = lookups.view()?;
@@ -132,8 +179,8 @@ impl Engine {
         if asked.institution_id.is_some_and(|id| id != good.institution_id()) {
             return None;
         }
-        let decision = good.decide(asked.region, asked.position, self.config.default_decision);
-        view.still_holds().then(|| Admission { context: AuthContext::of(&good), decision })
+        let answer = ask(&good)?;
+        view.still_holds().then_some((good, answer))
     }
 
     fn admitted(

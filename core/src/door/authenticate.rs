@@ -62,6 +62,9 @@ impl Engine {
     ) -> R {
         let _span = tracing::debug_span!("doorward", operation = operation.name()).entered();
         let timer = self.metrics.start(operation);
+        // These two are outside the guard, which would cost another move of the answer. Nothing in them can panic: what could
+        // (indexing, unwrap, plain arithmetic) is a lint that has no exception on this way, a failing clock or source of
+        // randomness is a value, and a poisoned lock is passed over. What is left is the host's own subscriber and recorder.
         let recognised = self.recognise(credentials, request);
         if let Some(good) = self.good(&recognised) {
             self.count(operation, timer, None);
@@ -97,7 +100,7 @@ impl Engine {
     }
 
     #[inline]
-    fn count(self: &Arc<Self>, operation: Operation, timer: Option<Instant>, refusal: Option<&Refusal>) {
+    pub(super) fn count(self: &Arc<Self>, operation: Operation, timer: Option<Instant>, refusal: Option<&Refusal>) {
         if self.metrics.finish(operation, timer, refusal.map(|refusal| refusal.reason)) || refusal.is_some() {
             self.wake_housekeeper();
         }

@@ -118,7 +118,7 @@ impl Engine {
     }
 
     #[inline]
-    fn finish<T>(self: &Arc<Self>, operation: Operation, timer: Option<Instant>, answer: &mut Result<T>) {
+    pub(super) fn finish<T>(self: &Arc<Self>, operation: Operation, timer: Option<Instant>, answer: &mut Result<T>) {
         if let Err(error) = answer {
             error.note_operation(operation.name());
         }

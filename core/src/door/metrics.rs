@@ -61,7 +61,9 @@ struct Tables {
     counts: Box<[[AtomicU64; OUTCOMES]]>,
     latencies: Box<[Latency]>,
     audit_dropped: AtomicU64,
-    handles: OnceLock<Handles>,
+    /// Those of the recorder that was there when first something was published, which may be none at all; and of the one that
+    /// took its place, since a host may install its recorder late.
+    handles: [OnceLock<Handles>; 2],
 }
 
 /// The counts of one shard; a cache line pair of its own.
@@ -76,8 +78,10 @@ struct Latency {
     sum: AtomicU64,
 }
 
-/// The handles of the host's recorder: fetched once, since fetching costs more than counting.
+/// The handles of the host's recorder: held, since fetching costs more than counting.
 struct Handles {
+    /// Tells recorders apart: where it lies. One that is installed stays for ever.
+    recorder: usize,
     counters: Vec<[OnceLock<Published>; OUTCOMES]>,
     latencies: Vec<metrics::Histogram>,
     audit_dropped: Published,
@@ -114,7 +118,7 @@ impl Metrics {
                 counts: std::iter::repeat_with(|| std::array::from_fn(|_| AtomicU64::new(0))).take(operations).collect(),
                 latencies: std::iter::repeat_with(Latency::default).take(operations).collect(),
                 audit_dropped: AtomicU64::new(0),
-                handles: OnceLock::new(),
+                handles: Default::default(),
             })
         });
         Self { tables }
@@ -155,10 +159,13 @@ impl Metrics {
         }
     }
 
-    /// Hands the counts to the host's recorder.
+    /// Hands the counts to the host's recorder; one that was installed late gets all of them.
     pub(super) fn publish(&self) {
         let Some(tables) = &self.tables else { return };
-        let handles = tables.handles.get_or_init(Handles::fetch);
+        let [first, late] = &tables.handles;
+        let first = first.get_or_init(Handles::fetch);
+        let is_first = || first.recorder == metrics::with_recorder(place);
+        let handles = if late.get().is_none() && is_first() { first } else { late.get_or_init(Handles::fetch) };
         for count in self.snapshot().counts {
             let counter = handles.counters.get(count.index).and_then(|counters| counters.get(count.outcome_index));
             if let Some(counter) = counter {
@@ -223,7 +230,8 @@ impl Tables {
         }
         latency.count.fetch_add(1, Relaxed);
         latency.sum.fetch_add(nanos, Relaxed);
-        if let Some(histogram) = self.handles.get().and_then(|handles| handles.latencies.get(operation as usize)) {
+        let handles = self.handles.iter().rev().find_map(OnceLock::get);
+        if let Some(histogram) = handles.and_then(|handles| handles.latencies.get(operation as usize)) {
             histogram.record(took.as_secs_f64());
         }
     }
@@ -234,11 +242,16 @@ impl Handles {
         let latency =
             |operation: &Operation| metrics::histogram!("doorward_operation_duration_seconds", "operation" => operation.name());
         Self {
+            recorder: metrics::with_recorder(place),
             counters: Operation::ALL.iter().map(|_| std::array::from_fn(|_| OnceLock::new())).collect(),
             latencies: Operation::ALL.iter().map(latency).collect(),
             audit_dropped: Published::new(metrics::counter!("doorward_audit_dropped_total")),
         }
     }
+}
+
+fn place(recorder: &dyn metrics::Recorder) -> usize {
+    std::ptr::from_ref(recorder).addr()
 }
 
 #[inline]
@@ -327,5 +340,37 @@ impl MetricsSnapshot {
         writeln!(text, "# HELP doorward_audit_dropped_total Audit events that found no row in the bounded trail.")?;
         writeln!(text, "# TYPE doorward_audit_dropped_total counter")?;
         writeln!(text, "doorward_audit_dropped_total {}", self.audit_dropped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+    use super::*;
+
+    #[test]
+    fn a_recorder_that_is_installed_late_gets_the_counts_from_the_beginning_and_none_twice() {
+        let metrics = Metrics::new(true, false);
+        let call = || _ = metrics.finish(Operation::admit, None, None);
+        (0..10).for_each(|_| call());
+        metrics.publish();
+
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        // As one that is installed: to the publishing thread both look the same.
+        metrics::with_local_recorder(&recorder, || {
+            (0..5).for_each(|_| call());
+            metrics.publish();
+            call();
+            metrics.publish();
+        });
+        call();
+        metrics.publish();
+        let counts = snapshotter.snapshot().into_vec().into_iter().filter_map(|(_, _, _, value)| match value {
+            DebugValue::Counter(count) if count > 0 => Some(count),
+            _ => None,
+        });
+        assert_eq!(counts.collect::<Vec<_>>(), [17]);
     }
 }

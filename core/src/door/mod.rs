@@ -151,8 +151,7 @@ impl Doorward {
         position: &Position,
     ) -> Result<Admission> {
         let engine = self.engine()?;
-        let asked = Asked { institution_id, region, position };
-        engine.timed(Operation::admit, || engine.admit(credentials.into(), request, &asked))
+        engine.admit(credentials.into(), request, &Asked { institution_id, region, position })
     }
 
     /// The record of the live key that has this token, or nothing.
@@ -184,6 +183,9 @@ impl Doorward {
     }
 
     /// What was counted and timed since the handle was opened, in this process.
+    ///
+    /// A recorder that the host installs for the `metrics` facade sees the same, about a second later. One that is installed
+    /// after the handle was used gets the counts from the beginning, and latencies from then on.
     #[must_use]
     pub fn metrics(&self) -> MetricsSnapshot {
         self.engine().map(|engine| engine.metrics.snapshot()).unwrap_or_default()

@@ -70,14 +70,19 @@ impl<'a> Operations<'a> {
         match permitted {
             Err(error) => Reply::from(error),
             Ok(Err(denied)) => self.forbidden(act, denied),
-            Ok(Ok(())) => self.entry(act, Outcome::Succeeded).map_or_else(Reply::from, |entry| self.commit(entry, call)),
+            Ok(Ok(())) => self.entry(act, Outcome::Succeeded).map_or_else(Reply::from, |entry| self.commit(act, entry, call)),
         }
     }
 
     /// Makes a change that is permitted as far as the caller's context tells. The store may know better: the caller's key
     /// may have been revoked since.
-    fn commit<T: Send + 'static>(&self, entry: AuditEntry, call: impl FnOnce(AuditEntry) -> Result<Reply<T>>) -> Reply<T> {
-        let kept = self.caller.map(|_| entry.clone());
+    fn commit<T: Send + 'static>(
+        &self,
+        act: Act<'_>,
+        entry: AuditEntry,
+        call: impl FnOnce(AuditEntry) -> Result<Reply<T>>,
+    ) -> Reply<T> {
+        let kept = self.caller.map(|_| act.refused(entry.clone()));
         let answer = call(entry).unwrap_or_else(Reply::from);
         let Some(kept) = kept else { return answer };
         let (engine, backend) = (Arc::clone(self.engine), Arc::clone(self.backend));
@@ -113,7 +118,7 @@ impl<'a> Operations<'a> {
     #[cold]
     fn forbidden<T: Send + 'static>(&self, act: Act<'_>, denied: Error) -> Reply<T> {
         match self.entry(act, Outcome::Forbidden) {
-            Ok(entry) => write_forbidden(Arc::clone(self.engine), self.backend, entry, denied),
+            Ok(entry) => write_forbidden(Arc::clone(self.engine), self.backend, act.refused(entry), denied),
             Err(error) => Reply::from(error),
         }
     }
@@ -199,16 +204,32 @@ struct Act<'a> {
     permission: Permission,
     institution: Option<&'a InstitutionId>,
     resource: Option<(&'static str, &'a dyn fmt::Display)>,
+    /// Whether the resource is to be made, with an id that was made up for it.
+    made_up: bool,
 }
 
 impl<'a> Act<'a> {
     #[inline]
     fn new(operation: Operation, permission: Permission, institution: Option<&'a InstitutionId>) -> Self {
-        Self { operation, permission, institution, resource: None }
+        Self { operation, permission, institution, resource: None, made_up: false }
     }
 
     fn on(mut self, kind: &'static str, id: &'a dyn fmt::Display) -> Self {
         self.resource = Some((kind, id));
         self
+    }
+
+    /// The same for a resource that is to be made, with an id that was made up for it.
+    fn making(self, kind: &'static str, id: &'a dyn fmt::Display) -> Self {
+        Self { made_up: true, ..self.on(kind, id) }
+    }
+
+    /// The entry of the act if it is refused: an id that was made up for it names nothing then.
+    fn refused(&self, entry: AuditEntry) -> AuditEntry {
+        if !self.made_up {
+            return entry;
+        }
+        let is_institution = self.resource.is_some_and(|(kind, _)| kind == "institution");
+        AuditEntry { institution_id: entry.institution_id.filter(|_| !is_institution), resource_id: None, ..entry }
     }
 }

@@ -10,8 +10,14 @@ use crate::error::{Error, Reason, Result};
 /// An exact amount in major units: at most 28 significant digits, at most 8 of them after the point.
 ///
 /// As JSON it is a number while it has at most 15 significant digits (a double carries those), else a string.
+///
+/// Held as a count of its last decimal place, below 10 to the power of 36, so that two amounts compare as two integers:
+/// every decision compares some.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Amount(Decimal);
+pub struct Amount(u128);
+
+/// So many of the last decimal place are one major unit.
+const ONE: u128 = 10_u128.pow(Amount::MAX_SCALE);
 
 impl Amount {
     /// The most decimal places.
@@ -24,6 +30,13 @@ impl Amount {
     /// The value.
     #[must_use]
     pub fn as_decimal(&self) -> Decimal {
+        // The text has no more digits than a decimal holds.
+        Decimal::from_str_exact(&self.to_string()).unwrap_or_default()
+    }
+
+    /// The count of the last decimal place.
+    #[inline]
+    pub(crate) fn units(self) -> u128 {
         self.0
     }
 
@@ -75,19 +88,15 @@ impl Amount {
         if length(digits.len()).saturating_add(power) > length(Self::MAX_DIGITS) {
             return Err(Error::new(Reason::OutOfRange, "must be less than 10 to the power of 28"));
         }
-        let plain = if power >= 0 {
-            format!("{digits}{}", "0".repeat(usize::try_from(power).unwrap_or_default()))
-        } else {
-            let scale = usize::try_from(power.unsigned_abs()).unwrap_or_default();
-            let padded = format!("{digits:0>width$}", width = scale.saturating_add(1));
-            let (whole, fraction) = padded.split_at_checked(padded.len().saturating_sub(scale)).unwrap_or((&padded, "0"));
-            format!("{whole}.{fraction}")
-        };
-        Decimal::from_str_exact(&plain).map(Self).map_err(|error| not_a_decimal().because(error))
+        // Both bounds above hold: the digits are few enough, and the power of ten makes no fraction of the last place.
+        let places = power.saturating_add(i64::from(Self::MAX_SCALE));
+        let factor = u32::try_from(places).ok().and_then(|places| 10_u128.checked_pow(places));
+        let units = digits.parse::<u128>().ok().zip(factor).and_then(|(digits, factor)| digits.checked_mul(factor));
+        units.map(Self).ok_or_else(not_a_decimal)
     }
 
     fn significant_digits(&self) -> usize {
-        self.0.normalize().mantissa().to_string().trim_end_matches('0').len()
+        self.0.to_string().trim_end_matches('0').len()
     }
 }
 
@@ -114,14 +123,15 @@ impl TryFrom<Decimal> for Amount {
 
 impl From<u64> for Amount {
     fn from(value: u64) -> Self {
-        Self(Decimal::from(value))
+        Self(u128::from(value).saturating_mul(ONE))
     }
 }
 
 impl fmt::Display for Amount {
     /// Plain decimal text without trailing zeros.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0.normalize().to_string())
+        let text = format!("{}.{:0width$}", self.0 / ONE, self.0 % ONE, width = 8);
+        f.pad(text.trim_end_matches('0').trim_end_matches('.'))
     }
 }
 
@@ -136,11 +146,10 @@ impl Serialize for Amount {
         if self.significant_digits() > Self::MAX_JSON_NUMBER_DIGITS {
             return serializer.collect_str(self);
         }
-        let plain = self.0.normalize();
-        if let Ok(integer) = u64::try_from(plain).map_err(|_| ()).and_then(|n| if plain.scale() == 0 { Ok(n) } else { Err(()) }) {
+        if let Some(integer) = u64::try_from(self.0 / ONE).ok().filter(|_| self.0.is_multiple_of(ONE)) {
             return serializer.serialize_u64(integer);
         }
-        match plain.to_string().parse::<f64>() {
+        match self.to_string().parse::<f64>() {
             Ok(number) => serializer.serialize_f64(number),
             Err(_) => serializer.collect_str(self),
         }

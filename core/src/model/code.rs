@@ -73,6 +73,14 @@ codes! {
     Currency, 8, UnknownCurrency, "currency", "a currency code, 3 to 8 of A-Z 0-9 _ beginning with a letter", 3, |byte| byte.to_ascii_uppercase();
 }
 
+impl Currency {
+    /// The code as one word, by which currencies are told apart.
+    #[inline]
+    pub(crate) fn word(self) -> u64 {
+        u64::from_le_bytes(self.0)
+    }
+}
+
 impl Region {
     /// The regions that are always known.
     pub const BUILT_IN: [Self; 4] = [

@@ -138,6 +138,18 @@ impl Decision {
         }
     }
 
+    /// The decision of a stored policy that allows the position.
+    #[inline]
+    pub(crate) fn allowed_by(id: PolicyId, version: u64) -> Self {
+        Self {
+            allowed: true,
+            violations: Vec::new(),
+            policy_id: Some(id),
+            policy_version: Some(version),
+            policy: PolicySource::Found,
+        }
+    }
+
     /// The decision of rules that are not stored.
     #[must_use]
     pub fn by_given(rule: &PositionRule, position: &Position) -> Self {

@@ -209,6 +209,22 @@ impl ApiKeyId {
     }
 }
 
+impl PolicyId {
+    /// The id with this UUID, in two words.
+    #[inline]
+    pub(crate) fn from_uuid_words((high, low): (u64, u64)) -> Self {
+        Self(Repr::Uuid(Words(high, low)))
+    }
+
+    /// The UUID in two words, unless the id is a text of another form.
+    pub(crate) fn uuid_words(&self) -> Option<(u64, u64)> {
+        match &self.0 {
+            Repr::Uuid(Words(high, low)) => Some((*high, *low)),
+            Repr::Text(_) => None,
+        }
+    }
+}
+
 fn check(text: &str) -> Result<()> {
     const MOST: usize = 128;
     if text.is_empty() {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, thread, time::Duration};
 
 use doorward::{AddressList, Config, Credentials, NewKey, Request, Role, Timestamp, Verdict};
 
-use crate::stage::Stage;
+use crate::{clock::wait_until_after, stage::Stage};
 
 #[test]
 fn counts_are_exact_however_many_threads_count() {
@@ -39,7 +39,7 @@ fn outcomes_are_counted_by_their_reason() {
         let bound = stage.door.create_key(&stage.acme, bound).unwrap();
         let short = NewKey::new("short", Role::Admin).expires_at(Timestamp::now().plus(Duration::from_millis(50)));
         let short = stage.door.create_key(&stage.acme, short).unwrap();
-        thread::sleep(Duration::from_millis(100));
+        wait_until_after(short.record.expires_at.unwrap());
         let tokens = [
             ("missing", ""),
             ("malformed", "dw_live_damaged"),

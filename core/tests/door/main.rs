@@ -9,8 +9,10 @@
     reason = "a test that panics is a test that fails"
 )]
 
+mod clock;
 mod closing;
 mod counts;
+mod imports;
 mod last_use;
 mod stage;
 mod trail;

@@ -132,6 +132,35 @@ fn every_forbidden_act_is_there() {
 }
 
 #[test]
+fn a_forbidden_act_names_no_thing_that_never_was() {
+    for stage in Stage::each() {
+        let key = stage.key(Role::ReadOnly);
+        let caller = stage.door.authenticate(key.token.reveal(), &Request::new()).unwrap();
+        let session = stage.door.session(caller, Request::new());
+        session.create_institution(NewInstitution::new("Unnamed", [])).unwrap_err();
+        let named = NewInstitution { id: Some("named".parse().unwrap()), ..NewInstitution::new("Named", []) };
+        session.create_institution(named).unwrap_err();
+        session.create_key(&stage.acme, NewKey::new("a key", Role::Admin)).unwrap_err();
+
+        // The newest first. The id that the caller gave is part of what it asked for.
+        let events = [events(&stage, "create_institution"), events(&stage, "create_key")].concat();
+        let forbidden = events.iter().map(|event| &event.entry).filter(|entry| entry.outcome == Outcome::Forbidden);
+        let filed: Vec<_> = forbidden
+            .map(|entry| {
+                let institution = entry.institution_id.as_ref().map(ToString::to_string);
+                (entry.resource_type.as_deref().unwrap(), entry.resource_id.as_deref(), institution)
+            })
+            .collect();
+        let expected = [
+            ("institution", Some("named"), Some("named".to_owned())),
+            ("institution", None, None),
+            ("api_key", None, Some(stage.acme.to_string())),
+        ];
+        assert_eq!(filed, expected);
+    }
+}
+
+#[test]
 fn a_change_tells_who_made_it_and_in_which_request() {
     let root = "a root token that is certainly long enough";
     let proxies = || doorward::AddressList::new(["10.0.0.0/8"]).unwrap();

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use doorward::{NewKey, Request, Role};
+use doorward::{Config, Doorward, NewKey, Request, Role};
 use pollster::block_on;
 
 use crate::stage::{AGES, Stage};
@@ -157,6 +157,39 @@ fn a_child_of_a_child_has_a_handle_of_its_own_too() {
         });
         assert_eq!(child.answer(), "2");
     }
+}
+
+/// What the process has open, and how many threads it has.
+#[cfg(target_os = "linux")]
+fn belongings() -> (Vec<std::path::PathBuf>, usize) {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    // The look itself has the folder open, and finds it gone.
+    let open = open.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+    let mut open: Vec<_> = open.filter(|target| !target.starts_with("/proc")).collect();
+    open.sort_unstable();
+    (open, std::fs::read_dir("/proc/self/task").unwrap().count())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_child_that_only_drops_its_handle_opens_nothing_and_starts_no_thread() {
+    let stage = Stage::sqlite();
+    let key = stage.key(Role::ReadOnly);
+    let door = Doorward::open(Config::sqlite(stage.file())).unwrap();
+    // There is something to write at the end, and a thread for it: those of the parent.
+    door.authenticate(key.token.reveal(), &Request::new()).unwrap();
+    door.authenticate("a bad token", &Request::new()).unwrap_err();
+    let mut door = Some(door);
+    let child = Child::fork(|| {
+        let before = belongings();
+        drop(door.take());
+        assert_eq!(belongings(), before);
+        assert_eq!(before.1, 1);
+        "dropped".to_owned()
+    });
+    assert_eq!(child.answer(), "dropped");
+    door.unwrap().close(AGES).unwrap();
+    assert!(stage.door.get_key(&stage.acme, &key.record.id).unwrap().last_used_at.is_some());
 }
 
 /// Forks again and again while other threads create and look up.

@@ -15,11 +15,13 @@ impl Operations<'_> {
     pub(in crate::door) fn create_institution(&self, new: NewInstitution) -> Reply<Institution> {
         let checked = new.check(&self.engine.config.vocabulary);
         let NewInstitution { id, name, regions } = new;
+        let is_given = id.is_some();
         let id = match id.map_or_else(InstitutionId::generate, Ok) {
             Ok(id) => id,
             Err(error) => return Reply::from(error),
         };
-        let act = Act::new(Operation::create_institution, Permission::ManageInstitutions, Some(&id)).on("institution", &id);
+        let act = Act::new(Operation::create_institution, Permission::ManageInstitutions, Some(&id));
+        let act = if is_given { act.on("institution", &id) } else { act.making("institution", &id) };
         self.change(act, checked, |audit| {
             let at = audit.occurred_at;
             let institution = Institution { id: id.clone(), name, regions, created_at: at, updated_at: at };

@@ -51,7 +51,7 @@ impl Operations<'_> {
             Err(error) => return Reply::from(error),
         };
         let act = Act::new(operation, Permission::ManageKeys, Some(institution_id));
-        let act = if operation == Operation::create_key { act.on("api_key", &id) } else { act };
+        let act = if operation == Operation::create_key { act.making("api_key", &id) } else { act };
         self.change(act, checked, |mut audit| {
             if operation == Operation::create_keys {
                 audit.payload.insert("count".to_owned(), Value::from(keys.len()));

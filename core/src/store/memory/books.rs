@@ -1,4 +1,4 @@
-//! Everything that changes, behind one lock: whole records, their order, the trail, and the writer of the key table.
+//! Everything that changes, behind one lock: whole records, their order, and the trail.
 //!
 //! Lookups do not come here; they read the key table and the tenants, which a change updates while it holds the lock.
 
@@ -9,8 +9,8 @@ use std::{
 
 use super::{
     audit_ring::AuditRing,
-    key_table::{KeyTable, KeyTableWriter},
-    record::{HintPrefixes, KeyRecord},
+    key_table::{Entry, KeyTable, KeyTableWriter},
+    record::{Flags, HintPrefixes, KeyRecord},
     rule::Rule,
     tenants::Tenants,
 };
@@ -36,11 +36,12 @@ pub(super) struct Books {
     pub(super) accounts: Vec<Account>,
     /// Numbers of institutions in the order of creation.
     pub(super) by_creation: Vec<u32>,
-    pub(super) keys: Vec<KeyRecord>,
+    keys: Vec<KeyRecord>,
+    /// How many of the records are there for others to see; those behind belong to an import that is under way.
+    shown: usize,
     by_id: HashMap<ApiKeyId, u32, foldhash::quality::RandomState>,
     table: Arc<KeyTable>,
-    writer: KeyTableWriter,
-    prefixes: HintPrefixes,
+    pub(super) prefixes: Arc<HintPrefixes>,
     pub(super) trail: AuditRing,
     pub(super) generation: u64,
 }
@@ -53,6 +54,14 @@ pub(super) struct Account {
     pub(super) policies: BTreeMap<Region, PolicyBook>,
 }
 
+/// Keys of one institution that were added one after the other.
+pub(super) struct Run {
+    pub(super) tenant: u32,
+    pub(super) length: usize,
+    /// Whether they are in the order of creation.
+    pub(super) in_order: bool,
+}
+
 /// A policy, if there is one now, and everything it ever was.
 #[derive(Default)]
 pub(super) struct PolicyBook {
@@ -61,16 +70,16 @@ pub(super) struct PolicyBook {
 }
 
 impl Books {
-    pub(super) fn new(tenants: Arc<Tenants>, (table, writer): (Arc<KeyTable>, KeyTableWriter), audit_capacity: usize) -> Self {
+    pub(super) fn new(tenants: Arc<Tenants>, table: Arc<KeyTable>, audit_capacity: usize) -> Self {
         Self {
             tenants,
             accounts: Vec::new(),
             by_creation: Vec::new(),
             keys: Vec::new(),
+            shown: 0,
             by_id: HashMap::default(),
             table,
-            writer,
-            prefixes: HintPrefixes::default(),
+            prefixes: Arc::default(),
             trail: AuditRing::new(audit_capacity),
             generation: 0,
         }
@@ -115,7 +124,7 @@ impl Books {
     }
 
     pub(super) fn record(&self, number: u32) -> Option<&KeyRecord> {
-        self.keys.get(index(number)?)
+        self.keys.get(..self.shown)?.get(index(number)?)
     }
 
     pub(super) fn record_of(&self, id: &ApiKeyId) -> Option<&KeyRecord> {
@@ -150,32 +159,70 @@ impl Books {
     }
 
     /// Adds a key whose hash and id are not there yet.
-    pub(super) fn add_key(&mut self, key: &ApiKey) -> Result<()> {
+    pub(super) fn add_key(&mut self, writer: &mut KeyTableWriter, key: &ApiKey) -> Result<()> {
+        self.forget_hidden(writer);
         let tenant = self.number_of(&key.institution_id)?;
-        let number = u32::try_from(self.keys.len()).map_err(|_| Error::new(Reason::Bug, "there is no room for another key"))?;
-        let record = KeyRecord::pack(key, tenant, &mut self.prefixes);
-        if !self.writer.insert(key.key_hash.as_bytes(), &record.entry(number)) {
-            return Err(bug());
+        let record = KeyRecord::pack(key, tenant, &self.prefixes);
+        for entry in self.add_hidden(vec![record])? {
+            if !writer.insert(key.key_hash.as_bytes(), &Flags::settled(entry)) {
+                return Err(bug());
+            }
         }
-        self.by_id.insert(key.id.clone(), number);
-        let keys = &self.keys;
-        let position =
-            |number: &u32| index(*number).and_then(|number| keys.get(number)).map(|record| (record.created_at, &record.id));
-        let own = Some((record.created_at, &record.id));
-        let account = index(tenant).and_then(|tenant| self.accounts.get_mut(tenant)).ok_or_else(bug)?;
-        let at = insertion_point(&account.keys, |number| position(number) < own);
-        account.keys.insert(at, number);
-        self.keys.push(record);
-        Ok(())
+        self.show(&[Run { tenant, length: 1, in_order: true }])
     }
 
     /// Puts a key in the place of the one with its id.
-    pub(super) fn replace_key(&mut self, key: &ApiKey) -> Result<()> {
+    pub(super) fn replace_key(&mut self, writer: &mut KeyTableWriter, key: &ApiKey) -> Result<()> {
         let number = *self.by_id.get(&key.id).ok_or_else(bug)?;
         let slot = index(number).and_then(|number| self.keys.get_mut(number)).ok_or_else(bug)?;
-        *slot = KeyRecord::pack(key, slot.tenant, &mut self.prefixes);
+        *slot = KeyRecord::pack(key, slot.tenant, &self.prefixes);
         let entry = slot.entry(number);
-        if self.writer.set_state(key.key_hash.as_bytes(), entry.flags, entry.expires_ms) { Ok(()) } else { Err(bug()) }
+        if writer.set_state(key.key_hash.as_bytes(), entry.flags, entry.expires_ms) { Ok(()) } else { Err(bug()) }
+    }
+
+    /// Adds records that nobody sees before they are shown, and gives what the key table is to hold of them until then.
+    pub(super) fn add_hidden(&mut self, records: Vec<KeyRecord>) -> Result<Vec<Entry>> {
+        let full = |_| Error::new(Reason::Bug, "there is no room for another key");
+        let mut entries = Vec::with_capacity(records.len());
+        for record in records {
+            let number = u32::try_from(self.keys.len()).map_err(full)?;
+            entries.push(record.new_entry(number));
+            self.by_id.insert(record.id.clone(), number);
+            self.keys.push(record);
+        }
+        Ok(entries)
+    }
+
+    /// Shows what was added, run by run: each takes its place in its institution's list, nearly always at the end.
+    pub(super) fn show(&mut self, runs: &[Run]) -> Result<()> {
+        let keys = &self.keys;
+        let position =
+            |number: &u32| index(*number).and_then(|number| keys.get(number)).map(|record| (record.created_at, &record.id));
+        let mut numbers = (0_u32..).skip(self.shown);
+        for run in runs {
+            let list = &mut index(run.tenant).and_then(|tenant| self.accounts.get_mut(tenant)).ok_or_else(bug)?.keys;
+            let before = list.len();
+            list.extend(numbers.by_ref().take(run.length));
+            let (old, new) = list.split_at_mut(before);
+            if !run.in_order {
+                new.sort_by_key(position);
+            }
+            let first = new.first().and_then(position);
+            if old.last().is_some_and(|last| position(last) > first) {
+                let at = old.partition_point(|number| position(number) < first);
+                list.get_mut(at..).unwrap_or_default().sort_by_key(position);
+            }
+        }
+        self.shown = keys.len();
+        Ok(())
+    }
+
+    /// Forgets what was added and never shown: a panic cut its import short.
+    pub(super) fn forget_hidden(&mut self, writer: &mut KeyTableWriter) {
+        for record in self.keys.drain(self.shown..) {
+            self.by_id.remove(&record.id);
+            let _ = writer.remove(record.key_hash().as_bytes());
+        }
     }
 
     /// Whether a key has this hash, or this id.

@@ -1,7 +1,5 @@
 //! API keys in memory: lookups without a lock, everything else in the books.
 
-use std::collections::HashSet;
-
 use super::{
     MemoryStore,
     books::{Books, bug, from_cursor},
@@ -52,22 +50,24 @@ fn of_slot(found: &Found<'_>, tenant: &Tenant) -> Credential {
 
 impl ApiKeyStore for MemoryStore {
     fn insert_keys(&self, keys: Vec<ApiKey>, audit: AuditEntry) -> Reply<Vec<ApiKey>> {
-        self.change(audit, |books, _| {
-            let mut seen = HashSet::with_capacity(keys.len());
-            for (index, key) in keys.iter().enumerate() {
-                books.number_of(&key.institution_id)?;
-                if books.has_hash(&key.key_hash) || books.has_key_id(&key.id) || !seen.insert(key.key_hash) {
-                    return Err(key_exists(index));
-                }
-            }
-            keys.iter().try_for_each(|key| books.add_key(key))?;
-            Ok((keys, true))
-        })
+        Reply::from(self.import(keys, audit))
     }
 
     fn known_hashes(&self, hashes: &[KeyHash]) -> Reply<Vec<KeyHash>> {
-        let known = |hash: &&KeyHash| self.lookups.keys.find(hash.as_bytes()).is_some();
-        Reply::from(self.check_open().map(|()| hashes.iter().filter(known).copied().collect()))
+        let known = |hash: &KeyHash| match self.lookups.keys.find(hash.as_bytes()) {
+            Some(found) if Flags::of(&found).is_new() => Ok(self.read()?.key_by_hash(hash).is_some()),
+            found => Ok(found.is_some()),
+        };
+        let filter = || {
+            let mut all = Vec::new();
+            for hash in hashes {
+                if known(hash)? {
+                    all.push(*hash);
+                }
+            }
+            Ok(all)
+        };
+        Reply::from(self.check_open().and_then(|()| filter()))
     }
 
     fn find_credential(&self, hash: &KeyHash) -> Reply<Option<Credential>> {
@@ -119,17 +119,17 @@ impl ApiKeyStore for MemoryStore {
         change: KeyChange,
         audit: AuditEntry,
     ) -> Reply<KeyChanged> {
-        self.change(audit, |books, audit| {
+        self.change_keys(audit, |books, writer, audit| {
             let before = books.key_in(institution_id, id)?;
             let changed = change.apply(&before, audit.occurred_at)?;
             if let Some(successor) = &changed.successor {
                 if books.has_hash(&successor.key_hash) {
                     return Err(key_exists(0));
                 }
-                books.add_key(successor)?;
+                books.add_key(writer, successor)?;
             }
             if changed.changed {
-                books.replace_key(&changed.key)?;
+                books.replace_key(writer, &changed.key)?;
             }
             let differs = changed.changed;
             Ok((changed, differs))
@@ -137,7 +137,7 @@ impl ApiKeyStore for MemoryStore {
     }
 
     fn revoke_all_keys(&self, institution_id: &InstitutionId, audit: AuditEntry) -> Reply<u64> {
-        self.change(audit, |books, audit| {
+        self.change_keys(audit, |books, writer, audit| {
             let number = books.number_of(institution_id)?;
             let ids: Vec<ApiKeyId> = {
                 let records = books.account(number)?.keys.iter().filter_map(|number| books.record(*number));
@@ -148,7 +148,7 @@ impl ApiKeyStore for MemoryStore {
                 let before = books.key(&id).ok_or_else(bug)?;
                 let changed = KeyChange::Revoke.apply(&before, audit.occurred_at)?;
                 if changed.changed {
-                    books.replace_key(&changed.key)?;
+                    books.replace_key(writer, &changed.key)?;
                     revoked = revoked.saturating_add(1);
                 }
             }

@@ -10,8 +10,8 @@ use std::sync::{
 };
 
 use super::{
+    brief::Quick,
     key_table::{Found, KeyTable},
-    policies,
     record::Flags,
     tenants::{Tenant, Tenants},
 };
@@ -59,10 +59,15 @@ impl Good<'_> {
         ApiKeyId::from_uuid_bytes(self.found.entry.id)
     }
 
-    /// The decision of the policy of the key's institution.
+    /// The answer of the policy of the key's institution, if it is quickly told.
     #[inline]
+    pub(crate) fn quick(&self, region: Region, position: &Position) -> Option<Quick> {
+        self.tenant.quick(region, position)
+    }
+
+    /// The decision of the policy of the key's institution.
     pub(crate) fn decide(&self, region: Region, position: &Position, default: DefaultDecision) -> Decision {
-        self.tenant.with_rule(region, |rule| policies::decide(rule, position, default))
+        self.tenant.decide(region, position, default)
     }
 }
 

@@ -1,12 +1,15 @@
 //! The memory store: concurrent, and as fast to look up as a hash table.
 //!
 //! Lookups read the key table and the tenants without a lock, an allocation or a reference count. Everything else is in
-//! the books, behind one lock that a change holds for as long as it takes.
+//! the books, behind a lock that nobody holds for long. Changes come one after the other, by a lock of their own: a large
+//! import holds that one from its beginning to its end, and the books' only now and then (see `import`).
 //!
-//! A forked child goes on with a copy of the records as they were when it was forked: the lock is held through the fork.
+//! A forked child goes on with a copy of the records as they were when it was forked: the locks are held through the fork.
 
 mod audit_ring;
 mod books;
+mod brief;
+mod import;
 mod institutions;
 mod key_table;
 mod keys;
@@ -19,18 +22,27 @@ mod tenants;
 use std::{
     any::Any,
     sync::{
-        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+        Arc, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
 };
 
-pub(crate) use self::lookups::{Good, Lookups};
-use self::{audit_ring::DEFAULT_CAPACITY, books::Books, key_table::KeyTable, tenants::Tenants};
+use self::{
+    audit_ring::DEFAULT_CAPACITY,
+    books::Books,
+    key_table::{KeyTable, KeyTableWriter},
+    tenants::Tenants,
+};
+pub(crate) use self::{
+    brief::Quick,
+    lookups::{Good, Lookups},
+};
 use super::{AuditStore, Backend, Credential, Generation, StoreStatus};
 use crate::{
     error::{Error, Reason, Result},
     fork,
+    lock::Lock,
     model::{
         audit::{AuditEntry, AuditEvent, AuditQuery},
         code::Region,
@@ -50,9 +62,13 @@ pub struct MemoryStore {
     closed: AtomicBool,
 }
 
-/// The books behind their lock. A lock of the standard library: parking_lot's keeps its waiting threads in a table of the
-/// whole process, which another thread may hold at the moment of a fork.
-struct Locked(RwLock<Books>);
+/// What changes, behind locks of the standard library: parking_lot's keeps its waiting threads in a table of the whole
+/// process, which another thread may hold at the moment of a fork.
+struct Locked {
+    /// Whoever changes keys, policies or institutions has this first, and the books after it.
+    writer: Lock<KeyTableWriter>,
+    books: RwLock<Books>,
+}
 
 impl MemoryStore {
     /// An empty store that keeps so many audit events; 10,000 by default.
@@ -60,8 +76,8 @@ impl MemoryStore {
     pub fn new(audit_capacity: Option<usize>) -> Self {
         let (keys, writer) = KeyTable::new();
         let tenants = Arc::new(Tenants::new());
-        let books = Books::new(Arc::clone(&tenants), (Arc::clone(&keys), writer), audit_capacity.unwrap_or(DEFAULT_CAPACITY));
-        let locked = Arc::new(Locked(RwLock::new(books)));
+        let books = Books::new(Arc::clone(&tenants), Arc::clone(&keys), audit_capacity.unwrap_or(DEFAULT_CAPACITY));
+        let locked = Arc::new(Locked { writer: Lock::new(writer), books: RwLock::new(books) });
         let quiesced: Weak<dyn fork::Quiesce> = Arc::downgrade(&(Arc::clone(&locked) as Arc<dyn fork::Quiesce>));
         fork::quiesce(quiesced);
         // Without randomness the epoch is the same for all; only stores that several processes share compare epochs.
@@ -84,21 +100,31 @@ impl MemoryStore {
 
     fn read(&self) -> Result<RwLockReadGuard<'_, Books>> {
         self.check_open()?;
-        Ok(self.locked.0.read().unwrap_or_else(PoisonError::into_inner))
+        Ok(self.locked.books.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn write(&self) -> Result<RwLockWriteGuard<'_, Books>> {
         self.check_open()?;
-        Ok(self.locked.0.write().unwrap_or_else(PoisonError::into_inner))
+        Ok(self.locked.books.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Makes a change: checks the actor, calls `change`, and writes the entry. `change` fails before it alters anything, or
     /// not at all; it answers whether anything is different now.
     fn change<T>(&self, audit: AuditEntry, change: impl FnOnce(&mut Books, &AuditEntry) -> Result<(T, bool)>) -> Reply<T> {
+        self.change_keys(audit, |books, _, audit| change(books, audit))
+    }
+
+    /// The same with the key table.
+    fn change_keys<T>(
+        &self,
+        audit: AuditEntry,
+        change: impl FnOnce(&mut Books, &mut KeyTableWriter, &AuditEntry) -> Result<(T, bool)>,
+    ) -> Reply<T> {
         let make = || {
+            let mut writer = self.locked.writer.lock();
             let mut books = self.write()?;
             books.check_actor(&audit)?;
-            let changed = self.lookups.change(|| change(&mut books, &audit));
+            let changed = self.lookups.change(|| change(&mut books, &mut writer, &audit));
             let (answer, differs) = changed?;
             if differs {
                 books.generation = books.generation.saturating_add(1);
@@ -121,7 +147,7 @@ impl Backend for MemoryStore {
         // The lock keeps changes away. The door takes the way without it first.
         Reply::from(self.read().map(|books| {
             let (credential, tenant) = self.credential(&books, hash)?;
-            let decision = tenant.with_rule(region, |rule| policies::decide(rule, position, default));
+            let decision = tenant.decide(region, position, default);
             Some((credential, decision))
         }))
     }
@@ -162,11 +188,11 @@ self_cell::self_cell!(
     }
 );
 
-type Guard<'a> = RwLockWriteGuard<'a, Books>;
+type Guard<'a> = (MutexGuard<'a, KeyTableWriter>, RwLockWriteGuard<'a, Books>);
 
 impl fork::Quiesce for Locked {
     fn hold(self: Arc<Self>) -> Box<dyn Any> {
-        Box::new(Held::new(self, |locked| locked.0.write().unwrap_or_else(PoisonError::into_inner)))
+        Box::new(Held::new(self, |locked| (locked.writer.lock(), locked.books.write().unwrap_or_else(PoisonError::into_inner))))
     }
 }
 

@@ -114,7 +114,7 @@ impl PolicyStore for MemoryStore {
             return Reply::from(error);
         }
         match self.lookups.tenants.find(institution_id) {
-            Some((_, tenant)) => Reply::from(Ok(tenant.with_rule(region, |rule| decide(rule, position, default)))),
+            Some((_, tenant)) => Reply::from(Ok(tenant.decide(region, position, default))),
             None => Reply::from(institution_not_found(institution_id)),
         }
     }

@@ -25,6 +25,8 @@ impl Flags {
     const ADDRESSES: u8 = 8;
     /// The id is a text: the slot holds the number of the record instead of a UUID.
     const TEXT_ID: u8 = 16;
+    /// The key may be one of an import that is under way: the books tell whether it is there yet.
+    pub(super) const NEW: u8 = 32;
 
     #[inline]
     pub(super) fn of(found: &Found<'_>) -> Self {
@@ -55,7 +57,18 @@ impl Flags {
     /// Whether the slot does not say all that authentication needs.
     #[inline]
     pub(super) fn needs_record(self) -> bool {
-        self.0 & (Self::ADDRESSES | Self::TEXT_ID) != 0
+        self.0 & (Self::ADDRESSES | Self::TEXT_ID | Self::NEW) != 0
+    }
+
+    /// What the slot of a key holds that is certainly there.
+    pub(super) fn settled(entry: Entry) -> Entry {
+        Entry { flags: entry.flags & !Self::NEW, ..entry }
+    }
+
+    /// Whether only the books tell if the key is there yet.
+    #[inline]
+    pub(super) fn is_new(self) -> bool {
+        self.0 & Self::NEW != 0
     }
 }
 
@@ -84,9 +97,9 @@ struct Rare {
     rotated_to: Option<ApiKeyId>,
 }
 
-/// The beginnings of hints: each store has few of them (`dw_live_`), each hint one.
+/// The beginnings of hints: each store has few of them (`dw_live_`), each hint one. Added to by one writer at a time.
 #[derive(Default)]
-pub(super) struct HintPrefixes(Vec<SmolStr>);
+pub(super) struct HintPrefixes(boxcar::Vec<SmolStr>);
 
 /// A hint as the number of its beginning and its last 8 characters.
 struct Hint {
@@ -96,23 +109,20 @@ struct Hint {
 }
 
 impl HintPrefixes {
-    fn pack(&mut self, hint: &str) -> Hint {
+    fn pack(&self, hint: &str) -> Hint {
         let cut = hint.char_indices().rev().take(8).map(|(at, _)| at).last().unwrap_or_default();
         // Characters of more than a byte do not fit: they stay with the beginning.
         let (head, tail) = match hint.split_at_checked(cut) {
             Some((head, tail)) if tail.len() <= 8 => (head, tail),
             _ => (hint, ""),
         };
-        let known = self.0.iter().position(|prefix| prefix == head);
-        let prefix = known.or_else(|| {
-            self.0.push(SmolStr::new(head));
-            self.0.len().checked_sub(1)
-        });
+        let known = self.0.iter().find(|(_, prefix)| *prefix == head).map(|(number, _)| number);
+        let prefix = known.unwrap_or_else(|| self.0.push(SmolStr::new(head)));
         let mut bytes = [0; 8];
         bytes.iter_mut().zip(tail.bytes()).for_each(|(into, byte)| *into = byte);
         let length = u8::try_from(tail.len()).unwrap_or_default();
         // A store with more beginnings than a number can tell shows the first of them: a hint is for people.
-        Hint { prefix: prefix.and_then(|prefix| u16::try_from(prefix).ok()).unwrap_or_default(), length, tail: bytes }
+        Hint { prefix: u16::try_from(prefix).unwrap_or_default(), length, tail: bytes }
     }
 
     fn unpack(&self, hint: &Hint) -> SmolStr {
@@ -123,7 +133,7 @@ impl HintPrefixes {
 }
 
 impl KeyRecord {
-    pub(super) fn pack(key: &ApiKey, tenant: u32, prefixes: &mut HintPrefixes) -> Self {
+    pub(super) fn pack(key: &ApiKey, tenant: u32, prefixes: &HintPrefixes) -> Self {
         let rare = Rare {
             revoked_at: key.revoked_at,
             disabled_at: key.disabled_at,
@@ -189,6 +199,12 @@ impl KeyRecord {
             bytes
         });
         Entry { id, tenant: self.tenant, flags, expires_ms: rare.and_then(|rare| rare.expires_at).map(Timestamp::as_millis) }
+    }
+
+    /// The same for a key that is not there before the books say so.
+    pub(super) fn new_entry(&self, number: u32) -> Entry {
+        let entry = self.entry(number);
+        Entry { flags: entry.flags | Flags::NEW, ..entry }
     }
 
     /// The number of the record, from the slot of a key whose id is a text.

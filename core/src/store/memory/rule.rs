@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::model::{
     amount::Amount,
     code::Currency,
-    decision::{Decision, PolicySource, Position},
+    decision::{Decision, Position},
     id::PolicyId,
     policy::Policy,
 };
@@ -38,6 +38,26 @@ impl Rule {
         &self.policy
     }
 
+    pub(super) fn id(&self) -> &PolicyId {
+        &self.id
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub(super) fn min_amount(&self) -> Option<Amount> {
+        self.min_amount
+    }
+
+    pub(super) fn max_amount(&self) -> Option<Amount> {
+        self.max_amount
+    }
+
+    pub(super) fn currencies(&self) -> Option<&[Currency]> {
+        self.allowed_currencies.as_deref()
+    }
+
     #[inline]
     pub(super) fn decide(&self, position: &Position) -> Decision {
         let allowed = self.min_amount.is_none_or(|min| position.amount >= min)
@@ -46,12 +66,6 @@ impl Rule {
         if !allowed {
             return Decision::by_policy(&self.policy, position);
         }
-        Decision {
-            allowed,
-            violations: Vec::new(),
-            policy_id: Some(self.id.clone()),
-            policy_version: Some(self.version),
-            policy: PolicySource::Found,
-        }
+        Decision::allowed_by(self.id.clone(), self.version)
     }
 }

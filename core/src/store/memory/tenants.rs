@@ -2,7 +2,7 @@
 //!
 //! Institutions are only ever added, so their index is append-only: a hash table of numbers that is replaced by one of
 //! twice the size when it is half full. The old ones stay (together they are no larger than the new one), since a reader
-//! may be in them. A policy is a cell that is swapped as a whole.
+//! may be in them. A policy is a cell that is swapped as a whole, with its rules in brief beside it.
 
 use std::{
     hash::BuildHasher,
@@ -17,8 +17,16 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 
-use super::rule::Rule;
-use crate::model::{code::Region, id::InstitutionId};
+use super::{
+    brief::{Brief, Quick},
+    policies,
+    rule::Rule,
+};
+use crate::model::{
+    code::Region,
+    decision::{Decision, DefaultDecision, Position},
+    id::InstitutionId,
+};
 
 /// Institutions by number and by id.
 pub(super) struct Tenants {
@@ -39,6 +47,7 @@ pub(super) struct Tenant {
 /// A region's policy, and the next region's. Institutions have few regions: a list is the fastest map.
 struct PolicyCell {
     region: Region,
+    brief: Brief,
     rule: ArcSwapOption<Rule>,
     next: OnceLock<Box<PolicyCell>>,
 }
@@ -123,24 +132,48 @@ impl Tenant {
     /// Calls `read` with the rules of the policy in this region.
     #[inline]
     pub(super) fn with_rule<R>(&self, region: Region, read: impl FnOnce(Option<&Rule>) -> R) -> R {
-        let mut cell = self.policy.get();
-        while let Some(this) = cell {
-            if this.region == region {
-                return read(this.rule.load().as_deref());
-            }
-            cell = this.next.get().map(|next| &**next);
+        match self.cell(region) {
+            Some(cell) => read(cell.rule.load().as_deref()),
+            None => read(None),
         }
-        read(None)
+    }
+
+    /// What the policy in this region says about a position, if that is quickly told.
+    #[inline]
+    pub(super) fn quick(&self, region: Region, position: &Position) -> Option<Quick> {
+        match self.cell(region) {
+            Some(cell) => cell.brief.allowing(position),
+            None => Some(Quick::NoPolicy),
+        }
+    }
+
+    /// What the policy in this region says about a position.
+    #[inline]
+    pub(super) fn decide(&self, region: Region, position: &Position, default: DefaultDecision) -> Decision {
+        match self.quick(region, position) {
+            Some(quick) => quick.decision(default),
+            None => self.with_rule(region, |rule| policies::decide(rule, position, default)),
+        }
     }
 
     /// Puts rules in their region, or removes those that are there. One writer at a time.
     pub(super) fn set_rule(&self, region: Region, rule: Option<Arc<Rule>>) {
-        let new = || PolicyCell { region, rule: ArcSwapOption::empty(), next: OnceLock::new() };
+        let new = || PolicyCell { region, brief: Brief::default(), rule: ArcSwapOption::empty(), next: OnceLock::new() };
         let mut cell = self.policy.get_or_init(new);
         while cell.region != region {
             cell = cell.next.get_or_init(|| Box::new(new()));
         }
-        cell.rule.store(rule);
+        // Together: who has seen the new rules in brief finds no older ones in the cell.
+        cell.brief.set(rule.as_deref(), || cell.rule.store(rule.clone()));
+    }
+
+    #[inline]
+    fn cell(&self, region: Region) -> Option<&PolicyCell> {
+        let mut cell = self.policy.get();
+        while let Some(this) = cell.filter(|cell| cell.region != region) {
+            cell = this.next.get().map(|next| &**next);
+        }
+        cell
     }
 }
 
