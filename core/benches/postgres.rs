@@ -12,6 +12,7 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::cast_precision_loss,
+    clippy::panic,
     reason = "a benchmark that panics has failed"
 )]
 
@@ -71,7 +72,8 @@ fn fill(store: &Arc<PostgresStore>, keys: usize) {
     let institution = door.create_institution(NewInstitution::new("Bench", [])).unwrap();
     let (begun, numbers) = (Instant::now(), (0..keys).collect::<Vec<_>>());
     for part in numbers.chunks(100_000) {
-        let key = |number: &usize| ImportedKey { key_hash: hash(*number), key: NewKey::new("twenty characters ok", Role::ReadOnly) };
+        let key =
+            |number: &usize| ImportedKey { key_hash: hash(*number), key: NewKey::new("twenty characters ok", Role::ReadOnly) };
         door.import_keys(&institution.id, part.iter().map(key).collect(), false).unwrap();
     }
     let seconds = begun.elapsed().as_secs_f64();

@@ -12,14 +12,26 @@ use crate::{
 type Lookup<'a> = &'a dyn Fn(&'static str) -> Result<Option<String>>;
 
 /// Variables that ask for what this build does not have, whatever they are set to.
-const NOT_THERE_YET: [(&str, &str); 1] = [("DOORWARD_ENCRYPTION_KEYS", "encryption at rest")];
+const NOT_THERE_YET: &[(&str, &str)] = &[
+    ("DOORWARD_ENCRYPTION_KEYS", "encryption at rest"),
+    #[cfg(not(feature = "postgres"))]
+    ("DOORWARD_SCHEMA", "PostgreSQL"),
+    #[cfg(not(feature = "postgres"))]
+    ("DOORWARD_POOL_MAX", "PostgreSQL"),
+    #[cfg(not(feature = "postgres"))]
+    ("DOORWARD_POOL_ACQUIRE_TIMEOUT_MS", "PostgreSQL"),
+    #[cfg(not(feature = "postgres"))]
+    ("DOORWARD_STATEMENT_TIMEOUT_MS", "PostgreSQL"),
+];
 
 pub(super) fn read(lookup: Lookup<'_>) -> Result<Config> {
-    for (name, feature) in NOT_THERE_YET {
+    for &(name, feature) in NOT_THERE_YET {
         if lookup(name)?.is_some() {
             return Err(unsupported(name, feature));
         }
     }
+    #[cfg(feature = "postgres")]
+    postgres::check(lookup)?;
     check_consistency(lookup)?;
     check_rate_limit(lookup)?;
 
@@ -84,6 +96,11 @@ mod postgres {
 
     use super::{Lookup, invalid};
     use crate::{error::Result, store::postgres::PostgresOptions};
+
+    /// Refuses values that are wrong whichever store is used.
+    pub(super) fn check(lookup: Lookup<'_>) -> Result<()> {
+        options(lookup, "postgres://localhost".to_owned()).map(drop)
+    }
 
     pub(super) fn options(lookup: Lookup<'_>, url: String) -> Result<PostgresOptions> {
         let mut options = PostgresOptions::new(url)?;
@@ -235,6 +252,12 @@ mod tests {
             (&[("DOORWARD_CONSISTENCY", "leased")], Unsupported, "DOORWARD_CONSISTENCY"),
             (&[("DOORWARD_CONSISTENCY", "bounded:500")], Unsupported, "DOORWARD_CONSISTENCY"),
             (&[("DOORWARD_CONSISTENCY", "bounded:")], InvalidVariable, "DOORWARD_CONSISTENCY"),
+            #[cfg(feature = "postgres")]
+            (&[("DOORWARD_POOL_MAX", "0")], InvalidVariable, "DOORWARD_POOL_MAX"),
+            #[cfg(feature = "postgres")]
+            (&[("DOORWARD_SCHEMA", "A")], InvalidVariable, "DOORWARD_SCHEMA"),
+            #[cfg(not(feature = "postgres"))]
+            (&[("DOORWARD_POOL_MAX", "10")], Unsupported, "DOORWARD_POOL_MAX"),
             (&[("DOORWARD_ENCRYPTION_KEYS", "k:AAAA")], Unsupported, "DOORWARD_ENCRYPTION_KEYS"),
             (&[("RATE_LIMIT_ENABLED", "true")], Unsupported, "RATE_LIMIT_ENABLED"),
             (&[("RATE_LIMIT_ENABLED", "1")], InvalidVariable, "RATE_LIMIT_ENABLED"),
