@@ -6,9 +6,7 @@ use std::{
 };
 
 use super::{
-    SqliteStore,
-    keys::with_hex,
-    migrate,
+    SqliteStore, migrate,
     statement::{find, find_by},
 };
 use crate::{
@@ -39,7 +37,7 @@ impl Backend for SqliteStore {
                 let decision = decisions.into_iter().next().unwrap_or_else(Decision::by_unreadable);
                 Ok((keys::read_credential(row)?, decision))
             };
-            with_hex(hash, |hash| find_by(connection, keys::FIND_WITH_POLICY, [region.as_str(), hash], read))
+            hash.with_hex(|hash| find_by(connection, keys::FIND_WITH_POLICY, [region.as_str(), hash], read))
         })
     }
 

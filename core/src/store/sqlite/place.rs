@@ -66,10 +66,10 @@ impl Place {
         }
         // FULL: a commit is on the disk before it is answered.
         connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON").map_err(failed)?;
-        // Hashes land on random pages: a cache of 64 MiB holds most of them between two changes, and a log of 32 MiB has
-        // each page written back once for many changes to it. What a change may have to take back is kept in memory, not in
-        // a temporary file.
-        let tuning = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8192; PRAGMA temp_store = MEMORY";
+        // Hashes land on random pages: a log of 32 MiB has each page written back once for many changes to it. What a change
+        // may have to take back is kept in memory, not in a temporary file. The page cache stays small: SQLite walks through
+        // all of it at every commit that split a page, and the pages are in the cache of the operating system as well.
+        let tuning = "PRAGMA wal_autocheckpoint = 8192; PRAGMA temp_store = MEMORY";
         connection.execute_batch(tuning).map_err(failed)?;
         if let Some(pages) = self.options.max_page_count {
             connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).map_err(failed)?;
