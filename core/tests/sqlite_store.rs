@@ -202,6 +202,20 @@ fn a_close_gives_up_at_its_deadline_and_a_dropped_store_still_writes_what_was_qu
 }
 
 #[test]
+fn a_close_that_ran_out_of_time_goes_on_when_it_is_called_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("again.db");
+    let store = store(&path);
+    let other = other_writer(&path);
+    let reply = store.insert_keys(vec![key("queued")], entry());
+    assert_eq!(store.close(Duration::ZERO).wait().unwrap_err().kind(), ErrorKind::Unavailable);
+    drop(other);
+    store.close(SOON).wait().unwrap();
+    reply.wait().unwrap();
+    assert_eq!(store.close(SOON).wait().unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[test]
 fn a_damaged_policy_is_repaired_by_a_new_config() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("repaired.db");

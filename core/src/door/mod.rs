@@ -5,6 +5,7 @@
 
 mod admit;
 mod authenticate;
+mod closing;
 mod context;
 mod credentials;
 mod engine;
@@ -183,15 +184,15 @@ impl Doorward {
     }
 
     /// Writes what was gathered (audit rows, last uses), finishes what was begun, and lets go of threads and files. Every
-    /// later call answers `Closed`; closing again is no error.
+    /// later call answers `Closed`; closing again is no error, and goes on with what an earlier close had no time for.
     ///
     /// Without it that is done in the background when the last clone is dropped, as far as the process lives.
     ///
     /// # Errors
-    /// What a store can answer; `Unavailable` if the deadline passes first. The handle is closed all the same.
+    /// What a store can answer; `Unavailable` if the deadline passes first. Calls are refused all the same.
     pub fn close(&self, deadline: Duration) -> Result<()> {
         let engine = self.engine()?;
-        guarded(|| engine.close(engine.backend(), deadline).wait()).map_err(|error| error.during("close"))
+        engine.close(deadline).map_err(|error| error.during("close"))
     }
 
     #[inline]
@@ -281,7 +282,7 @@ impl AsyncDoorward {
     /// As [`Doorward::close`].
     pub async fn close(&self, deadline: Duration) -> Result<()> {
         let engine = self.door.engine()?;
-        engine.close(engine.nonblocking(), deadline).await.map_err(|error| error.during("close"))
+        engine.close_async(deadline).await.map_err(|error| error.during("close"))
     }
 
     /// The blocking handle.

@@ -187,7 +187,8 @@ pub trait Backend: InstitutionStore + ApiKeyStore + PolicyStore + AuditStore {
         Ok(None)
     }
 
-    /// Finishes what was begun and lets go of threads and files, within this time. Later calls answer `Closed`.
+    /// Finishes what was begun and lets go of threads and files, within this time. Later calls answer `Closed`. If the time
+    /// is too short it answers `Unavailable`, and may be called again to go on.
     fn close(&self, deadline: Duration) -> Reply<()>;
 }
 

@@ -65,7 +65,7 @@ impl Backend for SqliteStore {
     }
 
     fn close(&self, deadline: Duration) -> Reply<()> {
-        if let Err(error) = self.connections.check_open() {
+        if let Err(error) = self.connections.check_not_ended() {
             return error.into();
         }
         let deadline = Instant::now().checked_add(deadline);

@@ -14,7 +14,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    errors::{self, again},
+    errors,
     statement::{execute, find},
 };
 use crate::{
@@ -141,7 +141,7 @@ impl<T: Send, F: FnMut(&Commit<'_>) -> Result<T> + Send> Change for Task<T, F> {
     fn run(&mut self, commit: &Commit<'_>) -> Result<()> {
         let work = &mut self.work;
         let answer = catch_unwind(AssertUnwindSafe(|| work(commit))).unwrap_or_else(|_| Err(errors::panicked()));
-        let copy = answer.as_ref().map(|_| ()).map_err(again);
+        let copy = answer.as_ref().map(|_| ()).map_err(Error::again);
         self.answer = Some(answer);
         copy
     }
@@ -156,7 +156,7 @@ impl<T: Send, F: FnMut(&Commit<'_>) -> Result<T> + Send> Change for Task<T, F> {
         drop(work);
         completer.complete(match (answer, fate) {
             (Some(Err(own)), _) => Err(own),
-            (_, Err(error)) => Err(again(error)),
+            (_, Err(error)) => Err(error.again()),
             (Some(answer), Ok(())) => answer,
             (None, Ok(())) => Err(Error::new(Reason::Bug, "a change was committed without being run")),
         });

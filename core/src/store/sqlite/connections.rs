@@ -51,6 +51,8 @@ struct Idle {
     used: usize,
     /// Whether uses must wait: everything is being closed.
     shut: bool,
+    /// Closed for good.
+    ended: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -109,6 +111,14 @@ impl Connections {
             return Err(errors::closed());
         }
         Ok(())
+    }
+
+    /// Whether there is something left to close: `Closed` if not.
+    pub(super) fn check_not_ended(&self) -> Result<()> {
+        if self.is_inherited() {
+            return Err(errors::inherited());
+        }
+        if self.lock().ended { Err(errors::closed()) } else { Ok(()) }
     }
 
     /// Whether a parent process opened them.
@@ -194,6 +204,7 @@ impl Connections {
         let (readers, writer) = self.take_idle();
         drop(readers);
         drop(writer);
+        self.lock().ended = true;
         self.reopen();
         Ok(())
     }
