@@ -241,6 +241,28 @@ fn a_file_that_was_deleted_under_the_store_shows_in_its_status() {
     assert_eq!(store.status().wait().unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
+#[test]
+fn nothing_is_acknowledged_once_the_file_was_deleted_or_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, aside) = (folder.path().join("kept.db"), folder.path().join("aside.db"));
+    let store = store(&path);
+    let change = |token: &str| store.insert_keys(vec![key(token)], entry()).wait().map(|_| ());
+    change("before").unwrap();
+
+    std::fs::rename(&path, &aside).unwrap();
+    for token in ["first", "second"] {
+        assert_eq!(change(token).unwrap_err().reason(), Reason::StoreUnavailable);
+    }
+    assert!(!path.exists(), "no other file is made in its place");
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(change("third").unwrap_err().reason(), Reason::StoreUnavailable);
+
+    std::fs::rename(&aside, &path).unwrap();
+    change("after").unwrap();
+    let known = |token| store.find_credential(&KeyHash::of(token)).wait().unwrap().is_some();
+    assert_eq!(["before", "first", "second", "third", "after"].map(known), [true, false, false, false, true]);
+}
+
 const FILE: &str = "DOORWARD_TEST_CROWD_FILE";
 
 /// One of a crowd of processes. Run by itself it is a crowd of one.

@@ -50,10 +50,8 @@ impl Backend for SqliteStore {
 
     fn status(&self) -> Reply<StoreStatus> {
         self.read(|connection| {
-            // A file that was deleted or moved still answers; what is written to it is lost.
-            if let Err(error) = std::fs::metadata(&self.connections.place.path) {
-                return Err(Error::new(Reason::StoreUnavailable, "the database file is not there any more").because(error));
-            }
+            // A file that was deleted or replaced still answers.
+            self.connections.check_file()?;
             let version = migrate::version(connection)?;
             Ok(StoreStatus { backend: "sqlite", schema_version: u32::try_from(version).ok() })
         })

@@ -47,6 +47,11 @@ pub(super) fn panicked() -> Error {
     Error::new(Reason::Panicked, "a panic was caught while the store was at work; nothing was changed")
 }
 
+/// The error for what would be written to a file that nobody can open any more.
+pub(super) fn gone() -> Error {
+    Error::new(Reason::StoreUnavailable, "the database file was deleted or replaced; what is written to it would be lost")
+}
+
 /// The error for everything that is asked of a closed store.
 pub(super) fn closed() -> Error {
     Error::new(Reason::HandleClosed, "the store was closed")

@@ -1,5 +1,7 @@
 //! The database file: where it is, how it is created, and how one connection to it is opened.
 
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt;
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -52,9 +54,26 @@ impl Place {
         }
     }
 
+    /// Which file is at the path: its device and number there, as far as the system tells. `None` if there is none.
+    pub(super) fn file(&self) -> Option<(u64, u64)> {
+        let file = std::fs::metadata(&self.path).ok()?;
+        #[cfg(unix)]
+        return Some((MetadataExt::dev(&file), MetadataExt::ino(&file)));
+        #[cfg(not(unix))]
+        return Some(file).map(|_| (0, 0));
+    }
+
+    /// A connection that writes, to a file that is made if it is not there.
+    pub(super) fn create_writer(&self) -> Result<Connection> {
+        self.tune(self.open(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?)
+    }
+
     /// A connection that writes.
     pub(super) fn open_writer(&self) -> Result<Connection> {
-        let connection = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        self.tune(self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?)
+    }
+
+    fn tune(&self, connection: Connection) -> Result<Connection> {
         if connection.is_readonly("main").map_err(failed)? {
             let message = "the database may only be read: check the rights on it and its directory";
             return Err(Error::new(Reason::ReadOnlyDatabase, message));
