@@ -315,3 +315,21 @@ fn off_thread_nothing_blocks_the_caller_and_changes_still_gather() {
     pollster::block_on(store.close(SOON)).unwrap();
     assert_eq!(pollster::block_on(store.status()).unwrap_err().kind(), ErrorKind::Closed);
 }
+
+#[test]
+fn off_thread_a_lookup_waits_for_no_change_however_many_are_queued() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queued.db");
+    drop(store(&path));
+    let options = SqliteOptions { busy_timeout: Duration::from_secs(60), ..SqliteOptions::default() };
+    let store = OffThread::new(Arc::new(SqliteStore::open(&path, options).unwrap()));
+    let other = other_writer(&path);
+    // More than the writer's queue has room for.
+    let replies: Vec<_> = (0..6000).map(|number| store.insert_keys(vec![key(&number.to_string())], entry())).collect();
+    // The other process is still writing: were the lookup to wait for a change, the change would fail as `busy`.
+    assert!(pollster::block_on(store.find_credential(&KeyHash::of("0"))).unwrap().is_none());
+    drop(other);
+    for reply in replies {
+        pollster::block_on(reply).unwrap();
+    }
+}

@@ -204,6 +204,10 @@ impl Doorward {
 /// The handle for asynchronous code: the methods of [`Doorward`] as `async fn`, on any executor.
 ///
 /// Dropping a future cancels the waiting, not the operation.
+///
+/// The first call in a forked child makes the child a store of its own on the thread that polls it (an SQLite file is opened:
+/// some milliseconds, and up to the busy timeout if another process is just creating its tables). A child that must not
+/// block there calls [`Doorward::health`] first.
 #[derive(Clone, Debug)]
 pub struct AsyncDoorward {
     door: Doorward,

@@ -17,6 +17,7 @@
 //! 6. The rules of a change are in the model ([`KeyChange::apply`], [`PolicyChange::apply`]); a store never has its own.
 //! 7. Revoked and expired keys are found like others. The door judges.
 
+pub(crate) mod around;
 pub mod memory;
 pub mod off_thread;
 #[cfg(feature = "sqlite")]
