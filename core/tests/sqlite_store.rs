@@ -14,7 +14,7 @@ use doorward::{
     Actor, ApiKey, ApiKeyId, AuditEntry, AuditQuery, Config, Doorward, ErrorKind, EventId, Institution, InstitutionId, KeyHash,
     KeyPatch, NewInstitution, NewKey, Origin, Outcome, PolicyConfig, PolicyHistoryQuery, Reason, Reply, Request, Role, Timestamp,
     store::{
-        ApiKeyStore, Backend, InstitutionStore,
+        ApiKeyStore, AuditStore, Backend, InstitutionStore,
         off_thread::OffThread,
         sqlite::{SqliteOptions, SqliteStore},
     },
@@ -332,4 +332,17 @@ fn off_thread_a_lookup_waits_for_no_change_however_many_are_queued() {
     for reply in replies {
         pollster::block_on(reply).unwrap();
     }
+}
+
+#[test]
+fn the_number_of_an_event_is_never_given_again_even_after_events_were_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pruned.db");
+    let store = store(&path);
+    let newest = || store.list_events(&AuditQuery::default()).wait().unwrap().items.first().unwrap().sequence;
+    store.append_events(vec![entry(), entry()]).wait().unwrap();
+    let before = newest();
+    Connection::open(&path).unwrap().execute("DELETE FROM audit_events", []).unwrap();
+    store.append_events(vec![entry()]).wait().unwrap();
+    assert_eq!(newest(), before + 1);
 }

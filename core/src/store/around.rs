@@ -43,7 +43,12 @@ macro_rules! around {
                     self.ask(move |store| store.list_institutions(&query))
                 }
 
-                fn update_institution(&self, id: &InstitutionId, patch: InstitutionPatch, audit: AuditEntry) -> Reply<Institution> {
+                fn update_institution(
+                    &self,
+                    id: &InstitutionId,
+                    patch: InstitutionPatch,
+                    audit: AuditEntry,
+                ) -> Reply<Institution> {
                     let id = id.clone();
                     self.change(move |store| store.update_institution(&id, patch, audit))
                 }
