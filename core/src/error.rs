@@ -61,6 +61,13 @@ impl Error {
         self
     }
 
+    /// The same error once more, without its source: one failure may be the answer to several callers.
+    pub(crate) fn again(&self) -> Self {
+        let mut again = Self::new(self.reason(), self.0.message.clone());
+        again.0.field.clone_from(&self.0.field);
+        again
+    }
+
     /// Notes the operation in which it happened, unless an inner one is noted already.
     #[must_use]
     pub(crate) fn during(mut self, operation: &'static str) -> Self {

@@ -279,7 +279,8 @@ pub(crate) fn mark_own_thread() {
     OWN_THREAD.set(true);
 }
 
-fn refuse_on_own_thread() -> Result<()> {
+/// Refuses to block on such a thread.
+pub(crate) fn refuse_on_own_thread() -> Result<()> {
     if OWN_THREAD.get() {
         return Err(Error::new(Reason::WouldDeadlock, "a blocking call on doorward's own thread would wait for itself"));
     }

@@ -42,6 +42,18 @@ impl KeyHash {
         &self.0
     }
 
+    /// Calls `read` with the 64 hex digits.
+    #[inline]
+    pub(crate) fn with_hex<R>(&self, read: impl FnOnce(&str) -> R) -> R {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(&self.0) {
+            let digits = [byte >> 4, byte & 15].map(|digit| DIGITS.get(usize::from(digit)).copied().unwrap_or_default());
+            pair.copy_from_slice(&digits);
+        }
+        read(std::str::from_utf8(&text).unwrap_or_default())
+    }
+
     /// Compares in constant time: how long it takes does not tell how many digits agree.
     #[must_use]
     #[inline]
@@ -90,7 +102,7 @@ impl From<[u8; 32]> for KeyHash {
 
 impl fmt::Display for KeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.with_hex(|text| f.pad(text))
     }
 }
 

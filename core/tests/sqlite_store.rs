@@ -14,7 +14,7 @@ use doorward::{
     Actor, ApiKey, ApiKeyId, AuditEntry, AuditQuery, Config, Doorward, ErrorKind, EventId, Institution, InstitutionId, KeyHash,
     KeyPatch, NewInstitution, NewKey, Origin, Outcome, PolicyConfig, PolicyHistoryQuery, Reason, Reply, Request, Role, Timestamp,
     store::{
-        ApiKeyStore, Backend, InstitutionStore,
+        ApiKeyStore, AuditStore, Backend, InstitutionStore,
         off_thread::OffThread,
         sqlite::{SqliteOptions, SqliteStore},
     },
@@ -202,6 +202,20 @@ fn a_close_gives_up_at_its_deadline_and_a_dropped_store_still_writes_what_was_qu
 }
 
 #[test]
+fn a_close_that_ran_out_of_time_goes_on_when_it_is_called_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("again.db");
+    let store = store(&path);
+    let other = other_writer(&path);
+    let reply = store.insert_keys(vec![key("queued")], entry());
+    assert_eq!(store.close(Duration::ZERO).wait().unwrap_err().kind(), ErrorKind::Unavailable);
+    drop(other);
+    store.close(SOON).wait().unwrap();
+    reply.wait().unwrap();
+    assert_eq!(store.close(SOON).wait().unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[test]
 fn a_damaged_policy_is_repaired_by_a_new_config() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("repaired.db");
@@ -225,6 +239,28 @@ fn a_file_that_was_deleted_under_the_store_shows_in_its_status() {
     assert_eq!(store.status().wait().unwrap().schema_version, Some(1));
     std::fs::remove_file(&path).unwrap();
     assert_eq!(store.status().wait().unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+#[test]
+fn nothing_is_acknowledged_once_the_file_was_deleted_or_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, aside) = (folder.path().join("kept.db"), folder.path().join("aside.db"));
+    let store = store(&path);
+    let change = |token: &str| store.insert_keys(vec![key(token)], entry()).wait().map(|_| ());
+    change("before").unwrap();
+
+    std::fs::rename(&path, &aside).unwrap();
+    for token in ["first", "second"] {
+        assert_eq!(change(token).unwrap_err().reason(), Reason::StoreUnavailable);
+    }
+    assert!(!path.exists(), "no other file is made in its place");
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(change("third").unwrap_err().reason(), Reason::StoreUnavailable);
+
+    std::fs::rename(&aside, &path).unwrap();
+    change("after").unwrap();
+    let known = |token| store.find_credential(&KeyHash::of(token)).wait().unwrap().is_some();
+    assert_eq!(["before", "first", "second", "third", "after"].map(known), [true, false, false, false, true]);
 }
 
 const FILE: &str = "DOORWARD_TEST_CROWD_FILE";
@@ -278,4 +314,35 @@ fn off_thread_nothing_blocks_the_caller_and_changes_still_gather() {
     assert!(pollster::block_on(store.find_credential(&KeyHash::of("39"))).unwrap().is_some());
     pollster::block_on(store.close(SOON)).unwrap();
     assert_eq!(pollster::block_on(store.status()).unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn off_thread_a_lookup_waits_for_no_change_however_many_are_queued() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queued.db");
+    drop(store(&path));
+    let options = SqliteOptions { busy_timeout: Duration::from_secs(60), ..SqliteOptions::default() };
+    let store = OffThread::new(Arc::new(SqliteStore::open(&path, options).unwrap()));
+    let other = other_writer(&path);
+    // More than the writer's queue has room for.
+    let replies: Vec<_> = (0..6000).map(|number| store.insert_keys(vec![key(&number.to_string())], entry())).collect();
+    // The other process is still writing: were the lookup to wait for a change, the change would fail as `busy`.
+    assert!(pollster::block_on(store.find_credential(&KeyHash::of("0"))).unwrap().is_none());
+    drop(other);
+    for reply in replies {
+        pollster::block_on(reply).unwrap();
+    }
+}
+
+#[test]
+fn the_number_of_an_event_is_never_given_again_even_after_events_were_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pruned.db");
+    let store = store(&path);
+    let newest = || store.list_events(&AuditQuery::default()).wait().unwrap().items.first().unwrap().sequence;
+    store.append_events(vec![entry(), entry()]).wait().unwrap();
+    let before = newest();
+    Connection::open(&path).unwrap().execute("DELETE FROM audit_events", []).unwrap();
+    store.append_events(vec![entry()]).wait().unwrap();
+    assert_eq!(newest(), before + 1);
 }

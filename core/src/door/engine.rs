@@ -8,13 +8,13 @@ use std::{
     pin::pin,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     task::Poll,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use super::{faces::Operation, housekeeper::Housekeeper, metrics::Metrics, trail::Trail, usage::Usage};
+use super::{closing::Closing, faces::Operation, housekeeper::Housekeeper, metrics::Metrics, trail::Trail, usage::Usage};
 use crate::{
     config::Config,
     error::{Error, Reason, Result},
@@ -34,7 +34,7 @@ pub(crate) struct Engine {
     pub(super) lookups: Option<Arc<Lookups>>,
     backend: Arc<dyn Backend>,
     nonblocking: OnceLock<Arc<dyn Backend>>,
-    closed: AtomicBool,
+    pub(super) closing: Closing,
 }
 
 impl Engine {
@@ -45,7 +45,7 @@ impl Engine {
             metrics: Metrics::new(config.metrics.enabled, backend.may_block()),
             housekeeper: Housekeeper::default(),
             nonblocking: OnceLock::new(),
-            closed: AtomicBool::new(false),
+            closing: Closing::default(),
             config,
             lookups,
             backend,
@@ -66,12 +66,14 @@ impl Engine {
         })
     }
 
+    /// The store as its callers reach it: behind what they have queued.
+    pub(super) fn begun_backend(&self) -> &Arc<dyn Backend> {
+        self.nonblocking.get().unwrap_or(&self.backend)
+    }
+
     #[inline]
     pub(super) fn check_open(&self) -> Result<()> {
-        if self.closed.load(Ordering::Relaxed) {
-            return Err(Error::new(Reason::HandleClosed, "the handle was closed"));
-        }
-        Ok(())
+        self.closing.check_open()
     }
 
     /// Runs an operation to its end on the calling thread, and counts, times and names it.
@@ -138,17 +140,6 @@ impl Engine {
         let trail = self.trail.flush(backend, &self.metrics);
         let usage = self.usage.flush(backend);
         trail.and_then(move |written| usage.then(move |recorded| written.and(recorded)))
-    }
-
-    /// Refuses further calls, writes what was gathered, and closes the store, within the deadline.
-    pub(super) fn close(&self, backend: &Arc<dyn Backend>, deadline: Duration) -> Reply<()> {
-        if self.closed.swap(true, Ordering::Relaxed) {
-            return Reply::from(Ok(()));
-        }
-        self.housekeeper.stop();
-        let closing = Arc::clone(backend);
-        // What could not be written is reported, and the store is closed all the same.
-        self.flush(backend).and_then(move |flushed| closing.close(deadline).then(move |closed| flushed.and(closed)))
     }
 }
 
@@ -228,7 +219,6 @@ impl Engines {
                         let lookups = self.first.lookups.clone().filter(|_| backend.is_none());
                         let backend = backend.unwrap_or_else(|| Arc::clone(&self.first.backend));
                         let engine = Engine::new(Arc::clone(&self.config), backend, lookups);
-                        engine.closed.store(self.first.closed.load(Ordering::Relaxed), Ordering::Relaxed);
                         self.heirs.push((count, engine));
                     }
                     Err(error) => {

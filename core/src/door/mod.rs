@@ -5,6 +5,7 @@
 
 mod admit;
 mod authenticate;
+mod closing;
 mod context;
 mod credentials;
 mod engine;
@@ -192,15 +193,15 @@ impl Doorward {
     }
 
     /// Writes what was gathered (audit rows, last uses), finishes what was begun, and lets go of threads and files. Every
-    /// later call answers `Closed`; closing again is no error.
+    /// later call answers `Closed`; closing again is no error, and goes on with what an earlier close had no time for.
     ///
     /// Without it that is done in the background when the last clone is dropped, as far as the process lives.
     ///
     /// # Errors
-    /// What a store can answer; `Unavailable` if the deadline passes first. The handle is closed all the same.
+    /// What a store can answer; `Unavailable` if the deadline passes first. Calls are refused all the same.
     pub fn close(&self, deadline: Duration) -> Result<()> {
         let engine = self.engine()?;
-        guarded(|| engine.close(engine.backend(), deadline).wait()).map_err(|error| error.during("close"))
+        engine.close(deadline).map_err(|error| error.during("close"))
     }
 
     #[inline]
@@ -212,6 +213,10 @@ impl Doorward {
 /// The handle for asynchronous code: the methods of [`Doorward`] as `async fn`, on any executor.
 ///
 /// Dropping a future cancels the waiting, not the operation.
+///
+/// The first call in a forked child makes the child a store of its own on the thread that polls it (an SQLite file is opened:
+/// some milliseconds, and up to the busy timeout if another process is just creating its tables). A child that must not
+/// block there calls [`Doorward::health`] first.
 #[derive(Clone, Debug)]
 pub struct AsyncDoorward {
     door: Doorward,
@@ -290,7 +295,7 @@ impl AsyncDoorward {
     /// As [`Doorward::close`].
     pub async fn close(&self, deadline: Duration) -> Result<()> {
         let engine = self.door.engine()?;
-        engine.close(engine.nonblocking(), deadline).await.map_err(|error| error.during("close"))
+        engine.close_async(deadline).await.map_err(|error| error.during("close"))
     }
 
     /// The blocking handle.

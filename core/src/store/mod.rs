@@ -17,6 +17,7 @@
 //! 6. The rules of a change are in the model ([`KeyChange::apply`], [`PolicyChange::apply`]); a store never has its own.
 //! 7. Revoked and expired keys are found like others. The door judges.
 
+pub(crate) mod around;
 pub mod memory;
 pub mod off_thread;
 #[cfg(feature = "postgres")]
@@ -189,7 +190,8 @@ pub trait Backend: InstitutionStore + ApiKeyStore + PolicyStore + AuditStore {
         Ok(None)
     }
 
-    /// Finishes what was begun and lets go of threads and files, within this time. Later calls answer `Closed`.
+    /// Finishes what was begun and lets go of threads and files, within this time. Later calls answer `Closed`. If the time
+    /// is too short it answers `Unavailable`, and may be called again to go on.
     fn close(&self, deadline: Duration) -> Reply<()>;
 }
 

@@ -1,9 +1,18 @@
 //! Closing a handle, and a caller whose key dies during its request.
 
+use std::{
+    future::Future,
+    sync::Arc,
+    task::{Context, Waker},
+    time::{Duration, Instant},
+};
+
 use doorward::{
     AuditQuery, Config, Doorward, Error, ErrorKind, NewInstitution, NewKey, Outcome, Position, Reason, Request, Role, Verdict,
+    store::sqlite::{SqliteOptions, SqliteStore},
 };
 use pollster::block_on;
+use rusqlite::Connection;
 
 use crate::stage::{AGES, Stage};
 
@@ -24,6 +33,59 @@ fn closing_writes_what_was_gathered() {
     assert_eq!(refused.payload["count"], 7);
 }
 
+/// A door whose changes wait for ages while another process writes to its file, with a refusal that is still to be written.
+fn patient() -> (Stage, Connection) {
+    let mut stage = Stage::sqlite();
+    let options = SqliteOptions { busy_timeout: AGES, ..SqliteOptions::default() };
+    let store = SqliteStore::open(stage.file(), options).unwrap();
+    stage.door = Doorward::with_backend(Arc::new(store), Config::memory());
+    stage.door.authenticate("a bad token", &Request::new()).unwrap_err();
+    let other = Connection::open(stage.file()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    (stage, other)
+}
+
+/// What was written of the refusal, seen by another handle.
+fn refusals(stage: &Stage) -> usize {
+    let door = Doorward::open(Config::sqlite(stage.file())).unwrap();
+    let events = door.list_audit_events(&AuditQuery::default()).unwrap().items;
+    events.iter().filter(|event| event.entry.outcome == Outcome::Refused).count()
+}
+
+#[test]
+fn a_close_ends_at_its_deadline_although_another_process_writes_and_the_next_one_finishes_it() {
+    type Close = fn(&Doorward, Duration) -> Result<(), Error>;
+    let closes: [Close; 2] = [Doorward::close, |door, deadline| block_on(door.to_async().close(deadline))];
+    for close in closes {
+        let (stage, other) = patient();
+        // Were it to wait for the other process, it would end as `busy`, after ages.
+        let error = close(&stage.door, Duration::from_millis(50)).unwrap_err();
+        assert_eq!((error.reason(), error.operation()), (Reason::StoreUnavailable, Some("close")));
+        is_closed(stage.door.get_institution(&stage.acme));
+        drop(other);
+        close(&stage.door, AGES).unwrap();
+        close(&stage.door, AGES).unwrap();
+        assert_eq!(refusals(&stage), 1);
+    }
+}
+
+#[test]
+fn a_close_whose_caller_went_away_closes_the_store_all_the_same() {
+    let (stage, other) = patient();
+    let door = stage.door.to_async();
+    let mut close = Box::pin(door.close(AGES));
+    assert!(close.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(close);
+    drop(other);
+    let begin = Instant::now();
+    // The last connection to the file takes the log away.
+    while stage.file().with_extension("db-wal").exists() {
+        assert!(begin.elapsed() < AGES, "the store was never closed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(refusals(&stage), 1);
+}
+
 #[test]
 fn dropping_the_last_handle_writes_what_was_gathered_in_the_background() {
     let stage = Stage::sqlite();
@@ -31,10 +93,10 @@ fn dropping_the_last_handle_writes_what_was_gathered_in_the_background() {
     let door = Doorward::open(Config::sqlite(stage.file())).unwrap();
     door.authenticate(key.token.reveal(), &Request::new()).unwrap();
     drop(door);
-    let begin = std::time::Instant::now();
+    let begin = Instant::now();
     while stage.door.get_key(&stage.acme, &key.record.id).unwrap().last_used_at.is_none() {
         assert!(begin.elapsed() < AGES, "the use was never written");
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -125,7 +187,7 @@ fn a_key_that_was_rotated_without_grace_is_refused_at_once() {
     let id = door.create_institution(NewInstitution::new("Acme", [])).unwrap().id;
     for _ in 0..200 {
         let key = door.create_key(&id, NewKey::new("old", Role::Admin)).unwrap();
-        door.rotate_key(&id, &key.record.id, std::time::Duration::ZERO).unwrap();
+        door.rotate_key(&id, &key.record.id, Duration::ZERO).unwrap();
         let verdict = door.verify(key.token.reveal(), &Request::new());
         assert_eq!(verdict, Verdict::Refused(Reason::Expired));
     }

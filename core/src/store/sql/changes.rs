@@ -2,7 +2,7 @@
 //!
 //! Whoever remembers answers reads the feed from its own generation on and forgets what is named there. A row names one
 //! institution, key or policy. A change to very many keys at once is one row that names their institution and no key: it
-//! stands for every key of that institution, also for hashes that were not known before.
+//! stands for every key of that institution, also for hashes that were not known before (`keys_of_institution`).
 //!
 //! The feed is kept for the last [`KEPT_GENERATIONS`]; a reader that is further behind sees a gap and forgets everything.
 
@@ -25,9 +25,9 @@ pub(crate) const KEPT_GENERATIONS: u64 = 20_000;
 pub(crate) const MOST_NAMED: usize = 256;
 
 pub(crate) const GENERATION: &str = "SELECT epoch, number FROM doorward_generation";
-/// Gives the new number.
+/// By how much. Gives the new number.
 #[cfg(feature = "sqlite")]
-pub(crate) const RAISE: &str = "UPDATE doorward_generation SET number = number + 1 RETURNING number";
+pub(crate) const RAISE: &str = "UPDATE doorward_generation SET number = number + $1 RETURNING number";
 #[cfg(feature = "sqlite")]
 pub(crate) const INSERT: &str = "INSERT INTO doorward_change_feed (generation, entity, entity_id, institution_id, region, \
      old_hash, new_hash, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -38,7 +38,7 @@ pub(crate) const FORGET: &str = "DELETE FROM doorward_change_feed WHERE generati
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
     entity: &'static str,
-    entity_id: Option<String>,
+    entity_id: String,
     institution_id: String,
     region: Option<String>,
     old_hash: Option<KeyHash>,
@@ -49,14 +49,7 @@ impl Change {
     /// An institution was made or changed.
     pub(crate) fn institution(id: &InstitutionId) -> Self {
         let id = id.to_string();
-        Self {
-            entity: "institution",
-            entity_id: Some(id.clone()),
-            institution_id: id,
-            region: None,
-            old_hash: None,
-            new_hash: None,
-        }
+        Self { entity: "institution", entity_id: id.clone(), institution_id: id, region: None, old_hash: None, new_hash: None }
     }
 
     /// A key was made.
@@ -68,7 +61,7 @@ impl Change {
     pub(crate) fn key(key: &ApiKey) -> Self {
         Self {
             entity: "api_key",
-            entity_id: Some(key.id.to_string()),
+            entity_id: key.id.to_string(),
             institution_id: key.institution_id.to_string(),
             region: None,
             old_hash: Some(key.key_hash),
@@ -79,8 +72,8 @@ impl Change {
     /// Keys of an institution were made or changed, too many to name.
     pub(crate) fn keys_of(institution_id: &InstitutionId) -> Self {
         Self {
-            entity: "api_key",
-            entity_id: None,
+            entity: "keys_of_institution",
+            entity_id: institution_id.to_string(),
             institution_id: institution_id.to_string(),
             region: None,
             old_hash: None,
@@ -92,7 +85,7 @@ impl Change {
     pub(crate) fn policy(change: &PolicyChange, policy: &Policy) -> Self {
         Self {
             entity: "policy",
-            entity_id: Some(policy.id.to_string()),
+            entity_id: policy.id.to_string(),
             institution_id: change.institution_id.to_string(),
             region: Some(change.region.to_string()),
             old_hash: None,
@@ -105,7 +98,7 @@ impl Change {
         [
             generation.into(),
             self.entity.into(),
-            self.entity_id.clone().into(),
+            self.entity_id.as_str().into(),
             self.institution_id.as_str().into(),
             self.region.clone().into(),
             self.old_hash.as_ref().into(),

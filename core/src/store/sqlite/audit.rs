@@ -12,7 +12,7 @@ use crate::{
 
 impl AuditStore for SqliteStore {
     fn append_events(&self, entries: Vec<AuditEntry>) -> Reply<()> {
-        self.write(move |connection| entries.iter().try_for_each(|entry| append(connection, entry)))
+        self.write(move |commit| entries.iter().try_for_each(|entry| append(commit, entry)))
     }
 
     fn list_events(&self, query: &AuditQuery) -> Reply<Page<AuditEvent>> {

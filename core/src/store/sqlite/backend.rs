@@ -6,9 +6,7 @@ use std::{
 };
 
 use super::{
-    SqliteStore,
-    keys::with_hex,
-    migrate,
+    SqliteStore, migrate,
     statement::{find, find_by},
 };
 use crate::{
@@ -39,7 +37,7 @@ impl Backend for SqliteStore {
                 let decision = decisions.into_iter().next().unwrap_or_else(Decision::by_unreadable);
                 Ok((keys::read_credential(row)?, decision))
             };
-            with_hex(hash, |hash| find_by(connection, keys::FIND_WITH_POLICY, [region.as_str(), hash], read))
+            hash.with_hex(|hash| find_by(connection, keys::FIND_WITH_POLICY, [region.as_str(), hash], read))
         })
     }
 
@@ -52,10 +50,8 @@ impl Backend for SqliteStore {
 
     fn status(&self) -> Reply<StoreStatus> {
         self.read(|connection| {
-            // A file that was deleted or moved still answers; what is written to it is lost.
-            if let Err(error) = std::fs::metadata(&self.connections.place.path) {
-                return Err(Error::new(Reason::StoreUnavailable, "the database file is not there any more").because(error));
-            }
+            // A file that was deleted or replaced still answers.
+            self.connections.check_file()?;
             let version = migrate::version(connection)?;
             Ok(StoreStatus { backend: "sqlite", schema_version: u32::try_from(version).ok() })
         })
@@ -67,7 +63,7 @@ impl Backend for SqliteStore {
     }
 
     fn close(&self, deadline: Duration) -> Reply<()> {
-        if let Err(error) = self.connections.check_open() {
+        if let Err(error) = self.connections.check_not_ended() {
             return error.into();
         }
         let deadline = Instant::now().checked_add(deadline);

@@ -1,9 +1,12 @@
 //! The frame of every change: its actor is checked, it is made, its audit entry is written, and as the last statements the
-//! generation is raised and the feed says what was touched. All in the savepoint that the writer holds.
+//! feed says what was touched and the generation is raised. All in the transaction that the writer holds.
 
 use rusqlite::Connection;
 
-use super::statement::{execute, exists, find};
+use super::{
+    commit::Commit,
+    statement::{execute, exists, find},
+};
 use crate::{
     error::Result,
     model::{audit::AuditEntry, id::InstitutionId, institution::institution_not_found, time::Timestamp},
@@ -15,18 +18,19 @@ use crate::{
 
 /// Makes a change. `work` answers what it made and what it touched: nothing, if all stays as it was.
 pub(super) fn change<T>(
-    connection: &Connection,
+    commit: &Commit<'_>,
     entry: &AuditEntry,
     work: impl FnOnce(&Connection) -> Result<(T, Vec<changes::Change>)>,
 ) -> Result<T> {
     if let Some(actor) = entry.actor.key_id() {
-        let key = find(connection, keys::FIND_BY_ID, &[actor.into()], keys::read)?;
+        let key = find(commit, keys::FIND_BY_ID, &[actor.into()], keys::read)?;
         check_actor(key.as_ref(), entry.occurred_at)?;
     }
-    let (answer, touched) = work(connection)?;
-    append(connection, entry)?;
+    let (answer, touched) = work(commit)?;
+    append(commit, entry)?;
     if !touched.is_empty() {
-        raise(connection, &touched, entry.occurred_at)?;
+        note(commit, &touched, entry.occurred_at)?;
+        commit.raise();
     }
     Ok(answer)
 }
@@ -36,16 +40,17 @@ pub(super) fn append(connection: &Connection, entry: &AuditEntry) -> Result<()> 
     execute(connection, audit::INSERT, &audit::inserted(entry, Timestamp::now())).map(|_| ())
 }
 
-fn raise(connection: &Connection, touched: &[changes::Change], at: Timestamp) -> Result<()> {
-    let generation = find(connection, changes::RAISE, &[], |row| row.count(0))?.unwrap_or_default();
+/// Says in the feed what was touched.
+fn note(commit: &Commit<'_>, touched: &[changes::Change], at: Timestamp) -> Result<()> {
+    let generation = commit.next_generation()?;
     for change in touched {
-        execute(connection, changes::INSERT, &change.values(generation, at))?;
+        execute(commit, changes::INSERT, &change.values(generation, at))?;
     }
     // Not with every change: one in so many forgets as many rows.
     if generation % 256 == 0
         && let Some(oldest) = generation.checked_sub(changes::KEPT_GENERATIONS)
     {
-        execute(connection, changes::FORGET, &[oldest.into()])?;
+        execute(commit, changes::FORGET, &[oldest.into()])?;
     }
     Ok(())
 }

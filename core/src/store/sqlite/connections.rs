@@ -9,7 +9,7 @@ use std::{
     any::Any,
     mem,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -39,6 +39,8 @@ pub(super) struct Connections {
     /// A use ended, or the gate was opened.
     changed: Condvar,
     closed: AtomicBool,
+    /// Which file was opened, by [`Place::file`].
+    file: OnceLock<Option<(u64, u64)>>,
     /// The count of forks in the process that opened them.
     forks: u64,
 }
@@ -51,6 +53,8 @@ struct Idle {
     used: usize,
     /// Whether uses must wait: everything is being closed.
     shut: bool,
+    /// Closed for good.
+    ended: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -68,6 +72,7 @@ impl Connections {
             idle: Mutex::default(),
             changed: Condvar::new(),
             closed: AtomicBool::new(false),
+            file: OnceLock::new(),
             forks: fork::count(),
         });
         let quiesced: Weak<dyn Quiesce> = Arc::downgrade(&connections) as _;
@@ -86,15 +91,19 @@ impl Connections {
 
     fn prepare(&self) -> Result<()> {
         self.place.create_privately();
+        let file = self.place.file();
         self.use_one(
             Access::Write,
             |place| {
-                let mut connection = place.open_writer()?;
+                let mut connection = place.create_writer()?;
                 migrate::migrate(&mut connection)?;
                 Ok(connection)
             },
             |_| Ok(()),
         )?;
+        if *self.file.get_or_init(|| file.or_else(|| self.place.file())) != self.place.file() {
+            return Err(errors::gone());
+        }
         self.use_one(Access::Read, Place::open_reader, |connection| migrate::version(connection).map(|_| ()))
     }
 
@@ -109,6 +118,14 @@ impl Connections {
             return Err(errors::closed());
         }
         Ok(())
+    }
+
+    /// Whether there is something left to close: `Closed` if not.
+    pub(super) fn check_not_ended(&self) -> Result<()> {
+        if self.is_inherited() {
+            return Err(errors::inherited());
+        }
+        if self.lock().ended { Err(errors::closed()) } else { Ok(()) }
     }
 
     /// Whether a parent process opened them.
@@ -138,7 +155,18 @@ impl Connections {
 
     /// Writes, on the writer's thread.
     pub(super) fn write<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        self.use_one(Access::Write, Place::open_writer, work)
+        self.check_file()?;
+        let answer = self.use_one(Access::Write, Place::open_writer, work)?;
+        // Once more, since it may have gone in between: what is answered with success is in the file at the path.
+        self.check_file().map(|()| answer)
+    }
+
+    /// `Unavailable` if the file was deleted, or another one is in its place. An open connection does not notice that.
+    pub(super) fn check_file(&self) -> Result<()> {
+        match self.file.get() {
+            Some(opened) if *opened != self.place.file() => Err(errors::gone()),
+            _ => Ok(()),
+        }
     }
 
     /// Gives an idle connection, or a new one, to `work`.
@@ -152,7 +180,13 @@ impl Connections {
         let mut in_use = self.begin(access)?;
         let connection = match &mut in_use.connection {
             Some(connection) => &*connection,
-            none => none.insert(open(&self.place)?),
+            none => {
+                // Before, so that another file is left alone.
+                self.check_file()?;
+                let opened = open(&self.place)?;
+                self.check_file()?;
+                none.insert(opened)
+            }
         };
         let answer = work(connection);
         // Where a change failed, the next one finds the file as it is by then, through a new connection.
@@ -194,6 +228,7 @@ impl Connections {
         let (readers, writer) = self.take_idle();
         drop(readers);
         drop(writer);
+        self.lock().ended = true;
         self.reopen();
         Ok(())
     }

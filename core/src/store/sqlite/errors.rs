@@ -42,14 +42,14 @@ pub(super) fn cannot_open(path: &Path, error: Error) -> Error {
     error.field("DATABASE_URL")
 }
 
-/// The same error once more: one failed commit answers every change that was gathered into it.
-pub(super) fn again(error: &Error) -> Error {
-    Error::new(error.reason(), error.message().to_owned())
-}
-
 /// The error for a change that panicked.
 pub(super) fn panicked() -> Error {
     Error::new(Reason::Panicked, "a panic was caught while the store was at work; nothing was changed")
+}
+
+/// The error for what would be written to a file that nobody can open any more.
+pub(super) fn gone() -> Error {
+    Error::new(Reason::StoreUnavailable, "the database file was deleted or replaced; what is written to it would be lost")
 }
 
 /// The error for everything that is asked of a closed store.

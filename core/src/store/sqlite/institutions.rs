@@ -22,14 +22,14 @@ use crate::{
 
 impl InstitutionStore for SqliteStore {
     fn insert_institution(&self, institution: Institution, audit: AuditEntry) -> Reply<Institution> {
-        self.write(move |connection| {
-            change(connection, &audit, |connection| {
+        self.write(move |commit| {
+            change(commit, &audit, |connection| {
                 if execute(connection, sql::INSERT, &sql::inserted(&institution))? == 0 {
                     let message = format!("an institution {} exists", institution.id);
                     return Err(Error::new(Reason::InstitutionExists, message).field("institution_id"));
                 }
                 let touched = vec![Change::institution(&institution.id)];
-                Ok((institution, touched))
+                Ok((institution.clone(), touched))
             })
         })
     }
@@ -48,8 +48,8 @@ impl InstitutionStore for SqliteStore {
 
     fn update_institution(&self, id: &InstitutionId, patch: InstitutionPatch, audit: AuditEntry) -> Reply<Institution> {
         let id = id.clone();
-        self.write(move |connection| {
-            change(connection, &audit, |connection| {
+        self.write(move |commit| {
+            change(commit, &audit, |connection| {
                 let before =
                     find(connection, sql::FIND, &[(&id).into()], sql::read)?.ok_or_else(|| institution_not_found(&id))?;
                 let after = patch.apply(&before, audit.occurred_at);

@@ -1,5 +1,7 @@
 //! [`ApiKeyStore`] in SQLite.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 
 use super::{
@@ -29,8 +31,11 @@ use crate::{
 
 impl ApiKeyStore for SqliteStore {
     fn insert_keys(&self, keys: Vec<ApiKey>, audit: AuditEntry) -> Reply<Vec<ApiKey>> {
-        self.write(move |connection| {
-            change(connection, &audit, |connection| {
+        // A change may be made twice, and so keeps its keys. They are given back, not copied.
+        let given = Arc::new(keys);
+        let keys = Arc::clone(&given);
+        let stored = self.write(move |commit| {
+            change(commit, &audit, |connection| {
                 if let Some(first) = keys.first() {
                     check_institution(connection, &first.institution_id)?;
                 }
@@ -43,9 +48,10 @@ impl ApiKeyStore for SqliteStore {
                     Some(first) if keys.len() > MOST_NAMED => vec![Change::keys_of(&first.institution_id)],
                     _ => keys.iter().map(Change::new_key).collect(),
                 };
-                Ok((keys, touched))
+                Ok(((), touched))
             })
-        })
+        });
+        stored.map(move |()| Ok(Arc::unwrap_or_clone(given)))
     }
 
     fn known_hashes(&self, hashes: &[KeyHash]) -> Reply<Vec<KeyHash>> {
@@ -62,7 +68,7 @@ impl ApiKeyStore for SqliteStore {
     }
 
     fn find_credential(&self, hash: &KeyHash) -> Reply<Option<Credential>> {
-        self.read(|connection| with_hex(hash, |hash| find_by(connection, sql::FIND_CREDENTIAL, [hash], sql::read_credential)))
+        self.read(|connection| hash.with_hex(|hash| find_by(connection, sql::FIND_CREDENTIAL, [hash], sql::read_credential)))
     }
 
     fn find_by_hash(&self, hash: &KeyHash) -> Reply<Option<ApiKey>> {
@@ -89,8 +95,8 @@ impl ApiKeyStore for SqliteStore {
         audit: AuditEntry,
     ) -> Reply<KeyChanged> {
         let (institution_id, id) = (institution_id.clone(), id.clone());
-        self.write(move |connection| {
-            change(connection, &audit, |connection| {
+        self.write(move |commit| {
+            change(commit, &audit, |connection| {
                 let Some(before) = find_key(connection, &institution_id, &id)? else {
                     check_institution(connection, &institution_id)?;
                     return Err(key_not_found(&id));
@@ -114,8 +120,8 @@ impl ApiKeyStore for SqliteStore {
 
     fn revoke_all_keys(&self, institution_id: &InstitutionId, audit: AuditEntry) -> Reply<u64> {
         let institution_id = institution_id.clone();
-        self.write(move |connection| {
-            change(connection, &audit, |connection| {
+        self.write(move |commit| {
+            change(commit, &audit, |connection| {
                 check_institution(connection, &institution_id)?;
                 let values = [audit.occurred_at.into(), (&institution_id).into()];
                 let revoked = execute(connection, sql::REVOKE_ALL, &values)?;
@@ -126,9 +132,9 @@ impl ApiKeyStore for SqliteStore {
     }
 
     fn record_use(&self, uses: Vec<KeyUse>) -> Reply<()> {
-        self.write(move |connection| {
+        self.write(move |commit| {
             for KeyUse { id, at } in &uses {
-                execute(connection, sql::RECORD_USE, &[(*at).into(), id.into()])?;
+                execute(commit, sql::RECORD_USE, &[(*at).into(), id.into()])?;
             }
             Ok(())
         })
@@ -142,16 +148,4 @@ fn find_key(connection: &Connection, institution_id: &InstitutionId, id: &ApiKey
 /// `false` if the hash is stored already.
 fn insert(connection: &Connection, key: &ApiKey) -> Result<bool> {
     execute(connection, sql::INSERT, &sql::inserted(key)).map(|rows| rows > 0)
-}
-
-/// Gives the hash as it is stored, without allocating.
-#[inline]
-pub(super) fn with_hex<R>(hash: &KeyHash, read: impl FnOnce(&str) -> R) -> R {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [0; 64];
-    for (pair, byte) in text.chunks_exact_mut(2).zip(hash.as_bytes()) {
-        let digits = [byte >> 4, byte & 15].map(|digit| DIGITS.get(usize::from(digit)).copied().unwrap_or_default());
-        pair.copy_from_slice(&digits);
-    }
-    read(std::str::from_utf8(&text).unwrap_or_default())
 }

@@ -7,6 +7,7 @@
 mod audit;
 mod backend;
 mod change;
+mod commit;
 mod connections;
 mod errors;
 mod institutions;
@@ -19,6 +20,7 @@ mod writer;
 
 use std::{fmt, mem, path::Path, sync::Arc, time::Duration};
 
+use commit::Commit;
 use connections::Connections;
 use place::Place;
 use rusqlite::Connection;
@@ -69,7 +71,7 @@ impl SqliteStore {
         self.connections.read(work).into()
     }
 
-    fn write<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Reply<T> {
+    fn write<T: Send + 'static>(&self, work: impl FnMut(&Commit<'_>) -> Result<T> + Send + 'static) -> Reply<T> {
         match &self.writer {
             Some(writer) => writer.submit(work),
             None => errors::closed().into(),

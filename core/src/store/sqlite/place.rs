@@ -1,5 +1,7 @@
 //! The database file: where it is, how it is created, and how one connection to it is opened.
 
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt;
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -52,9 +54,26 @@ impl Place {
         }
     }
 
+    /// Which file is at the path: its device and number there, as far as the system tells. `None` if there is none.
+    pub(super) fn file(&self) -> Option<(u64, u64)> {
+        let file = std::fs::metadata(&self.path).ok()?;
+        #[cfg(unix)]
+        return Some((MetadataExt::dev(&file), MetadataExt::ino(&file)));
+        #[cfg(not(unix))]
+        return Some(file).map(|_| (0, 0));
+    }
+
+    /// A connection that writes, to a file that is made if it is not there.
+    pub(super) fn create_writer(&self) -> Result<Connection> {
+        self.tune(self.open(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?)
+    }
+
     /// A connection that writes.
     pub(super) fn open_writer(&self) -> Result<Connection> {
-        let connection = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        self.tune(self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?)
+    }
+
+    fn tune(&self, connection: Connection) -> Result<Connection> {
         if connection.is_readonly("main").map_err(failed)? {
             let message = "the database may only be read: check the rights on it and its directory";
             return Err(Error::new(Reason::ReadOnlyDatabase, message));
@@ -66,10 +85,10 @@ impl Place {
         }
         // FULL: a commit is on the disk before it is answered.
         connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON").map_err(failed)?;
-        // Hashes land on random pages: a cache of 64 MiB holds most of them between two changes, and a log of 32 MiB has
-        // each page written back once for many changes to it. What a change may have to take back is kept in memory, not in
-        // a temporary file.
-        let tuning = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8192; PRAGMA temp_store = MEMORY";
+        // Hashes land on random pages: a log of 32 MiB has each page written back once for many changes to it. What a change
+        // may have to take back is kept in memory, not in a temporary file. The page cache stays small: SQLite walks through
+        // all of it at every commit that split a page, and the pages are in the cache of the operating system as well.
+        let tuning = "PRAGMA wal_autocheckpoint = 8192; PRAGMA temp_store = MEMORY";
         connection.execute_batch(tuning).map_err(failed)?;
         if let Some(pages) = self.options.max_page_count {
             connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).map_err(failed)?;

@@ -25,8 +25,8 @@ use crate::{
 
 impl PolicyStore for SqliteStore {
     fn change_policy(&self, policy_change: PolicyChange, audit: AuditEntry) -> Reply<Policy> {
-        self.write(move |connection| {
-            change(connection, &audit, |connection| {
+        self.write(move |commit| {
+            change(commit, &audit, |connection| {
                 let PolicyChange { institution_id, region, action, .. } = &policy_change;
                 check_institution(connection, institution_id)?;
                 let place = [institution_id.into(), region.as_str().into()];

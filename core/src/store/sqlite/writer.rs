@@ -1,8 +1,8 @@
 //! The one writer of a store: a thread, started by the first change, that gathers changes into commits.
 //!
 //! What a durable commit costs is the disk's answer. While it waits for that, further changes queue up; the next commit
-//! takes them all. Each change runs in a savepoint of its own, so that one that fails takes no other with it, and none is
-//! answered before the commit that holds it is on the disk. The queue is bounded: a caller waits for room in it.
+//! takes them all (`commit`). None is answered before the commit that holds it is on the disk. The queue is bounded: a
+//! caller waits for room in it.
 
 use std::{
     collections::VecDeque,
@@ -13,16 +13,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::Connection;
-
 use super::{
+    commit::{Change, Commit, Task, transact},
     connections::Connections,
-    errors::{self, again},
-    statement::execute,
+    errors,
 };
 use crate::{
     error::{Error, Reason, Result},
-    reply::{self, Completer, Reply},
+    reply::{self, Reply},
 };
 
 /// How many changes one commit takes at most: what bounds the wait of the first of them.
@@ -57,10 +55,11 @@ impl Writer {
         Arc::new(Self { connections, queue, work, room, ended })
     }
 
-    /// Queues a change. Its reply comes once it is durable, or has failed and left nothing behind.
+    /// Queues a change. Its reply comes once it is durable, or has failed and left nothing behind. `work` may be called again,
+    /// after all that it did was rolled back.
     pub(super) fn submit<T: Send + 'static>(
         self: &Arc<Self>,
-        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+        work: impl FnMut(&Commit<'_>) -> Result<T> + Send + 'static,
     ) -> Reply<T> {
         if let Err(error) = self.connections.check_open() {
             return error.into();
@@ -87,7 +86,7 @@ impl Writer {
             }
             queue.running = true;
         }
-        queue.changes.push_back(Box::new(Task { work: Some(work), answer: None, completer, deadline }));
+        queue.changes.push_back(Box::new(Task { work, answer: None, completer, deadline }));
         drop(queue);
         self.work.notify_one();
         reply
@@ -198,77 +197,10 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Runs changes in one transaction and commits it. `run` says how many were begun: those share its fate.
-fn transact(connection: &Connection, changes: &mut [Box<dyn Change>], run: &mut usize) -> Result<()> {
-    execute(connection, "BEGIN IMMEDIATE", &[])?;
-    let committed = changes
-        .iter_mut()
-        .try_for_each(|change| {
-            *run = run.saturating_add(1);
-            execute(connection, "SAVEPOINT change", &[])?;
-            if let Err(error) = change.run(connection) {
-                // A full disk and the like end the whole transaction.
-                if connection.is_autocommit() {
-                    return Err(error);
-                }
-                execute(connection, "ROLLBACK TO change", &[])?;
-            }
-            execute(connection, "RELEASE change", &[]).map(|_| ())
-        })
-        .and_then(|()| execute(connection, "COMMIT", &[]).map(|_| ()));
-    if committed.is_err() && !connection.is_autocommit() {
-        execute(connection, "ROLLBACK", &[])?;
-    }
-    committed
-}
-
-/// A change in the queue.
-trait Change: Send {
-    /// Makes the change and keeps its answer. An error is given besides, since it may be that of others as well.
-    fn run(&mut self, connection: &Connection) -> Result<()>;
-
-    /// Until when it waits for another writer.
-    fn deadline(&self) -> Instant;
-
-    /// Gives the answer, or the error of the commit if there was one.
-    fn finish(self: Box<Self>, fate: &Result<()>);
-}
-
-struct Task<T, F> {
-    work: Option<F>,
-    answer: Option<Result<T>>,
-    completer: Completer<T>,
-    deadline: Instant,
-}
-
-impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Change for Task<T, F> {
-    fn run(&mut self, connection: &Connection) -> Result<()> {
-        let Some(work) = self.work.take() else { return Ok(()) };
-        let answer = catch_unwind(AssertUnwindSafe(|| work(connection))).unwrap_or_else(|_| Err(errors::panicked()));
-        let copy = answer.as_ref().map(|_| ()).map_err(again);
-        self.answer = Some(answer);
-        copy
-    }
-
-    fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
-    fn finish(self: Box<Self>, fate: &Result<()>) {
-        let answer = match (self.answer, fate) {
-            (Some(Err(own)), _) => Err(own),
-            (_, Err(error)) => Err(again(error)),
-            (Some(answer), Ok(())) => answer,
-            (None, Ok(())) => Err(Error::new(Reason::Bug, "a change was committed without being run")),
-        };
-        self.completer.complete(answer);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sqlite::{SqliteOptions, place::Place};
+    use crate::store::sqlite::{SqliteOptions, place::Place, statement::execute};
 
     #[test]
     fn a_change_that_panics_fails_alone_and_the_writer_goes_on() {
@@ -276,13 +208,13 @@ mod tests {
         let place = Place::new(&folder.path().join("panics.db"), SqliteOptions::default()).unwrap();
         let writer = Writer::new(Connections::open(place).unwrap());
         let note = |version: u64| {
-            move |connection: &Connection| {
-                execute(connection, "INSERT INTO doorward_migrations VALUES ($1, 'noted', 0)", &[version.into()])
+            move |commit: &Commit<'_>| {
+                execute(commit, "INSERT INTO doorward_migrations VALUES ($1, 'noted', 0)", &[version.into()])
             }
         };
         let before = writer.submit(note(7));
-        let panics = writer.submit(move |connection| -> Result<usize> {
-            note(8)(connection)?;
+        let panics = writer.submit(move |commit| -> Result<usize> {
+            note(8)(commit)?;
             panic!("on purpose")
         });
         let after = writer.submit(note(9));
@@ -290,7 +222,7 @@ mod tests {
         assert_eq!(panics.wait().unwrap_err().reason(), Reason::Panicked);
         assert_eq!(after.wait().unwrap(), 1);
         let left = "DELETE FROM doorward_migrations WHERE version IN (7, 8, 9)";
-        assert_eq!(writer.submit(move |connection| execute(connection, left, &[])).wait().unwrap(), 2);
+        assert_eq!(writer.submit(move |commit| execute(commit, left, &[])).wait().unwrap(), 2);
         writer.end();
         assert!(writer.wait_for_end(None));
     }

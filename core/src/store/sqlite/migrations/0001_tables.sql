@@ -59,10 +59,10 @@ CREATE TABLE doorward_policy_history (
     PRIMARY KEY (institution_id, region, version)
 ) STRICT, WITHOUT ROWID;
 
--- AUTOINCREMENT: a number is never given twice, not even after the last events were deleted.
+-- Ids are made by doorward and nothing is looked up by them: an index would only cost every change one more insertion.
 CREATE TABLE audit_events (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
+    sequence INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
     occurred_at INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     api_key_id TEXT,
@@ -84,6 +84,13 @@ CREATE INDEX audit_events_institution ON audit_events (institution_id, sequence)
 CREATE INDEX audit_events_actor ON audit_events (actor, sequence);
 CREATE INDEX audit_events_action ON audit_events (action, sequence);
 CREATE INDEX audit_events_time ON audit_events (occurred_at);
+-- The last event stays when events are deleted, so that no number is ever given twice. AUTOINCREMENT would see to that
+-- with a search and a write in a table of its own for every event.
+CREATE TRIGGER audit_events_last BEFORE DELETE ON audit_events
+WHEN NOT EXISTS (SELECT 1 FROM audit_events WHERE sequence > old.sequence)
+BEGIN
+    SELECT RAISE(IGNORE);
+END;
 
 CREATE TABLE doorward_generation (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -92,19 +99,18 @@ CREATE TABLE doorward_generation (
 ) STRICT;
 INSERT INTO doorward_generation (one, epoch, number) VALUES (1, lower(hex(randomblob(16))), 0);
 
--- A row without a generation is a change by other SQL that no process has numbered yet.
+-- Read by generation. What other SQL changes is not in it: that is noticed by the file's data_version.
 CREATE TABLE doorward_change_feed (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    generation INTEGER,
+    generation INTEGER NOT NULL,
     entity TEXT NOT NULL,
-    entity_id TEXT,
-    institution_id TEXT,
+    entity_id TEXT NOT NULL,
+    institution_id TEXT NOT NULL,
     region TEXT,
     old_hash TEXT,
     new_hash TEXT,
-    changed_at INTEGER NOT NULL
-) STRICT;
-CREATE INDEX doorward_change_feed_generation ON doorward_change_feed (generation);
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (generation, entity, entity_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE doorward_cache_leases (
     node TEXT NOT NULL PRIMARY KEY,
