@@ -470,7 +470,7 @@ fn the_exit_code_is_the_number_of_the_errors_kind() {
         ("institution create Acme --id acme", 5, "acme"),
         ("health --database-url sqlite:text.db", 7, "database"),
         ("health --database-url sqlite:folder.db", 9, "folder.db"),
-        ("health --database-url postgres://u:hunter2@h/d", 9, "DATABASE_URL"),
+        ("health --database-url postgres://u:hunter2@h/d?sslmode=often", 9, "DATABASE_URL"),
         ("key import acme nothing.jsonl", 74, "nothing.jsonl"),
         ("policy set acme US @nothing.json", 74, "nothing.json"),
         ("", 64, "Usage"),
@@ -561,11 +561,42 @@ fn every_command_has_help_and_its_examples_run() {
     let examples: Vec<_> = help.split("Examples:\n").nth(1).unwrap().lines().take_while(|line| !line.is_empty()).collect();
     assert!(examples.len() >= 6);
     let path = format!("{}:/usr/bin:/bin", Path::new(env!("CARGO_BIN_EXE_doorward")).parent().unwrap().display());
+    let schema = doorward_test_servers::Schema::fresh();
+    let examples = examples.join("\n").replace("postgres://doorward@db.example/app", schema.url());
     let mut script = Command::new("bash");
-    script.args(["-euo", "pipefail", "-c", &examples.join("\n")]).env_clear().env("PATH", path).current_dir(&folder.0);
+    script.args(["-euo", "pipefail", "-c", &examples]).env_clear().env("PATH", path).current_dir(&folder.0);
+    script.env("DOORWARD_SCHEMA", schema.name());
     let run = finish(script, b"");
     assert_eq!(run.code, 0, "{}", run.err);
     assert!(run.out.contains("allowed"), "{}", run.out);
+}
+
+#[test]
+fn a_postgres_database_is_made_used_and_asked_by_its_url() {
+    let (folder, schema) = (Folder::new("postgres"), doorward_test_servers::Schema::fresh());
+    let run = |arguments: &[&str]| {
+        let mut command = folder.command(&[&["--database-url", schema.url()], arguments].concat());
+        command.env("DOORWARD_SCHEMA", schema.name());
+        finish(command, b"")
+    };
+    // Only init makes tables: a mistyped name is no new and empty database.
+    let early = run(&["health"]);
+    assert_eq!(early.code, 9, "{}", early.err);
+    assert!(early.err.contains("doorward init"), "{}", early.err);
+    let plan = run(&["init", "--dry-run"]);
+    assert!(plan.code == 0 && plan.out.contains("CREATE TABLE"), "{}{}", plan.out, plan.err);
+    assert_eq!(run(&["health"]).code, 9);
+    let made = run(&["init"]);
+    assert!(made.code == 0 && made.out.contains("postgres"), "{}{}", made.out, made.err);
+    assert!(run(&["init", "--dry-run"]).out.contains("Everything is there"));
+    assert_eq!(run(&["institution", "create", "Acme", "--id", "acme"]).code, 0);
+    let token = run(&["key", "create", "acme", "--label", "x", "--role", "admin"]).out;
+    let mut verify = folder.command(&["--database-url", schema.url(), "verify"]);
+    verify.env("DOORWARD_SCHEMA", schema.name());
+    let verified = finish(verify, token.as_bytes());
+    assert!(verified.code == 0 && verified.out.contains("acme"), "{}{}", verified.out, verified.err);
+    // For SQLite there is nothing to adopt.
+    assert_eq!(folder.run("init --adopt").code, 64);
 }
 
 #[test]

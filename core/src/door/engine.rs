@@ -19,6 +19,7 @@ use crate::{
     config::Config,
     error::{Error, Reason, Result},
     fork,
+    lock::Lock,
     reply::Reply,
     store::{Backend, memory::Lookups, off_thread::OffThread},
 };
@@ -30,6 +31,7 @@ pub(crate) struct Engine {
     pub(super) usage: Usage,
     pub(super) metrics: Metrics,
     pub(super) housekeeper: Housekeeper,
+    flushing: Lock<()>,
     /// What may be looked up without asking the store.
     pub(super) lookups: Option<Arc<Lookups>>,
     backend: Arc<dyn Backend>,
@@ -44,6 +46,7 @@ impl Engine {
             usage: Usage::default(),
             metrics: Metrics::new(config.metrics.enabled, backend.may_block()),
             housekeeper: Housekeeper::default(),
+            flushing: Lock::default(),
             nonblocking: OnceLock::new(),
             closing: Closing::default(),
             config,
@@ -137,6 +140,8 @@ impl Engine {
     /// Writes what was gathered: audit rows and uses.
     pub(super) fn flush(&self, backend: &Arc<dyn Backend>) -> Reply<()> {
         self.metrics.publish();
+        // What one flush has taken is on its way to the store before another one finds nothing left, and closes it.
+        let _one_at_a_time = self.flushing.lock();
         let trail = self.trail.flush(backend, &self.metrics);
         let usage = self.usage.flush(backend);
         trail.and_then(move |written| usage.then(move |recorded| written.and(recorded)))

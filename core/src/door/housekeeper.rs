@@ -81,6 +81,10 @@ fn keep_house(shared: &Shared, engine: &Weak<Engine>) {
             let stopped = *state == State::Stopped;
             (stopped, shared.left.lock().take_if(|_| stopped))
         };
+        if stopped && left.is_none() {
+            // The handle was closed, and closing writes what was gathered.
+            return;
+        }
         let Some(engine) = left.or_else(|| engine.upgrade()) else { return };
         if stopped || round.is_multiple_of(rounds) {
             if let Err(error) = engine.flush(engine.backend()).wait() {

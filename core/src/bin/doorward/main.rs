@@ -51,7 +51,7 @@ Examples:
   doorward policy set acme US '{\"position\":{\"maxAmount\":5000}}'
   doorward policy check acme US 4999.99 USD
   doorward --database-url sqlite:doorward.db key list acme --json
-  doorward --database-url postgres://doorward@db.example/app health
+  doorward --database-url postgres://doorward@db.example/app init
 
 Environment:
   The variables that a host's own doorward reads count here as well (DATABASE_URL, \
