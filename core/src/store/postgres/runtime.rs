@@ -9,8 +9,8 @@ use std::{
 };
 
 use tokio::{
+    runtime::{Builder, LocalOptions},
     sync::{Notify, mpsc},
-    task::LocalSet,
 };
 
 use crate::{
@@ -77,15 +77,27 @@ impl Runtime {
 }
 
 fn spawn() -> Result<mpsc::UnboundedSender<Job>> {
-    let unavailable = |error| Error::new(Reason::StoreUnavailable, "the store's thread could not be started").because(error);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unavailable)?;
+    let unavailable =
+        |error: std::io::Error| Error::new(Reason::StoreUnavailable, "the store's thread could not be started").because(error);
     let (sender, receiver) = mpsc::unbounded_channel();
+    let (told, started) = std::sync::mpsc::sync_channel(1);
     let serve = move || {
         reply::mark_own_thread();
-        LocalSet::new().block_on(&runtime, serve(receiver));
+        // Made here, since it stays on its thread.
+        match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+            Ok(runtime) => {
+                let _ = told.send(Ok(()));
+                runtime.block_on(serve(receiver));
+            }
+            Err(error) => drop(told.send(Err(error))),
+        }
     };
     thread::Builder::new().name("doorward-postgres".to_owned()).spawn(serve).map_err(unavailable)?;
-    Ok(sender)
+    match started.recv() {
+        Ok(Ok(())) => Ok(sender),
+        Ok(Err(error)) => Err(unavailable(error)),
+        Err(_) => Err(Error::new(Reason::Bug, "the store's thread ended before it began")),
+    }
 }
 
 async fn serve(mut jobs: mpsc::UnboundedReceiver<Job>) {
