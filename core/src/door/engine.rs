@@ -44,7 +44,7 @@ impl Engine {
         Arc::new(Self {
             trail: Trail::default(),
             usage: Usage::default(),
-            metrics: Metrics::new(config.metrics.enabled, backend.may_block()),
+            metrics: Metrics::new(config.metrics.enabled, lookups.is_none()),
             housekeeper: Housekeeper::default(),
             flushing: Lock::default(),
             nonblocking: OnceLock::new(),
