@@ -440,7 +440,7 @@ fn a_wrong_line_of_an_import_is_named() {
         (format!(r#"{{"keyHash":"{hash}","label":"x","role":"admin","metadata":{{"a":1,"a":2}}}}"#), "line 2, metadata: "),
         (
             format!(r#"{{"keyHash":"{hash}","label":"x","role":"admin","allowedAddresses":["here"]}}"#),
-            "line 2, allowed_addresses",
+            "line 2, allowed_addresses[0]: ",
         ),
     ] {
         let good = format!(r#"{{"keyHash":"{}","label":"good","role":"admin"}}"#, hash_of("good"));
@@ -610,4 +610,21 @@ fn control_characters_in_the_database_do_not_reach_the_terminal() {
     let table = folder.ok("institution list");
     assert!(table.contains("a\u{fffd}[2Jb") && !table.contains('\u{1b}'), "{table:?}");
     assert_eq!(folder.json("institution list")["items"][0]["name"], "a\u{1b}[2Jb");
+}
+
+#[test]
+fn control_characters_of_what_is_refused_do_not_reach_the_terminal() {
+    let folder = Folder::with_acme("echo");
+    let run = folder.run_with(&["policy", "set", "acme", "US", r#"{"position":{},"\u001b[2Jx":1e999}"#], b"");
+    assert_eq!(run.err, "error: config.\u{fffd}[2Jx: has a number that a double cannot carry; write it as a string\n");
+    let run = folder.run_with(&["key", "import", "acme", "-"], br#"{"\u001b[2Jx":1}"#);
+    assert!(run.err.contains("unknown field `\u{fffd}[2Jx`"), "{:?}", run.err);
+}
+
+#[test]
+fn a_cause_that_says_the_same_is_not_said_twice() {
+    let folder = Folder::new("twice");
+    folder.file("text.db", &"this is no database ".repeat(100));
+    let run = folder.run("--database-url sqlite:text.db health");
+    assert_eq!(run.err.matches("not an SQLite database").count(), 1, "{}", run.err);
 }
