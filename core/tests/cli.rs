@@ -211,6 +211,20 @@ fn a_key_has_what_it_was_created_with() {
 }
 
 #[test]
+fn a_list_of_addresses_that_names_none_does_not_mean_from_anywhere() {
+    let folder = Folder::with_acme("nowhere");
+    for addresses in ["", " ", ","] {
+        let arguments = ["key", "create", "acme", "--label", "office", "--role", "admin", "--allow", addresses];
+        let run = folder.run_with(&arguments, b"");
+        assert_eq!(run.code, 1, "{addresses:?}: {}", run.out);
+        assert!(run.err.starts_with("error: allow: "), "{}", run.err);
+    }
+    let run = folder.run("key create acme --label office --role admin --allow 10.0.0.0/8,here");
+    assert!(run.err.starts_with("error: allow[1]: "), "{}", run.err);
+    assert_eq!(folder.json("key list acme")["items"], json!([]));
+}
+
+#[test]
 fn keys_are_disabled_enabled_rotated_and_revoked() {
     let folder = Folder::with_acme("life");
     let (token, id) = folder.key("backend");
