@@ -111,6 +111,22 @@ fn a_database_that_is_not_there_is_an_error_and_not_a_new_one() {
 }
 
 #[test]
+fn only_init_makes_tables_in_a_file_that_has_none() {
+    let folder = Folder::new("elsewhere");
+    folder.file("empty.db", "");
+    let others = rusqlite::Connection::open(folder.0.join("others.db")).unwrap();
+    others.execute_batch("CREATE TABLE theirs (a)").unwrap();
+    for file in ["empty.db", "others.db"] {
+        let run = folder.run(&format!("--database-url sqlite:{file} health"));
+        assert_eq!(run.code, 9, "{file}: {}", run.err);
+        assert!(run.err.contains("DATABASE_URL: ") && run.err.contains("doorward init"), "{}", run.err);
+    }
+    let tables: i64 = others.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
+    assert_eq!(tables, 1);
+    assert!(fs::read(folder.0.join("empty.db")).unwrap().is_empty());
+}
+
+#[test]
 fn the_database_comes_from_the_option_or_the_environment_and_memory_is_refused() {
     let folder = Folder::new("database");
     folder.ok("init --database-url sqlite:one.db");
