@@ -276,6 +276,8 @@ mod tests {
         let secret = "correct-horse-battery-staple-and-more";
         let config = Config::from_variables([("ROOT_API_KEY", secret)]).unwrap();
         assert!(!format!("{config:?}").contains(secret));
+        // People choose root tokens: from a hash one could guess them.
+        assert!(!format!("{config:?}").contains(&crate::KeyHash::of(secret).to_string()));
         let url = "postgres://user:hunter2@host/db";
         let error = Config::from_variables([("STORE_BACKEND", "sqlite"), ("DATABASE_URL", url)]).unwrap_err();
         assert!(!format!("{error:?}").contains("hunter2"));
