@@ -30,17 +30,20 @@ impl Error {
         Self(Box::new(Inner { reason, message: message.into(), field: None, operation: None, retry_after: None, source: None }))
     }
 
-    /// Names the argument, JSON member or configuration variable that is to blame.
+    /// Names the argument, JSON member or configuration variable that is to blame. Control characters, which could break a
+    /// line of a log, are replaced, and what is longer than any name of ours is cut.
     #[must_use]
     pub fn field(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.0.field = Some(name.into());
+        self.0.field = Some(printable(name.into()));
         self
     }
 
-    /// Puts the name of what contains the blamed field before it: `label` in `keys[3]` becomes `keys[3].label`.
+    /// Puts the name of what contains the blamed field before it: `label` in `keys[3]` becomes `keys[3].label`, and `[1]` in
+    /// `regions` becomes `regions[1]`.
     #[must_use]
     pub fn inside(mut self, container: &str) -> Self {
         self.0.field = Some(match self.0.field.take() {
+            Some(item) if item.starts_with('[') => format!("{container}{item}").into(),
             Some(field) => format!("{container}.{field}").into(),
             None => container.to_owned().into(),
         });
@@ -120,6 +123,17 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
+}
+
+/// The name of a field as it may be shown: members of a document are named by whoever sent it.
+fn printable(name: Cow<'static, str>) -> Cow<'static, str> {
+    const MOST: usize = 128;
+    let end = name.char_indices().nth(MOST).map(|(end, _)| end);
+    if end.is_none() && !name.chars().any(char::is_control) {
+        return name;
+    }
+    let shown = name.chars().take(MOST).map(|character| if character.is_control() { '\u{fffd}' } else { character });
+    shown.chain(end.map(|_| '…')).collect::<String>().into()
 }
 
 impl fmt::Display for Error {
@@ -422,5 +436,14 @@ mod tests {
         assert_eq!(error.to_string(), "create_keys: keys[3].label: must not be empty");
         assert_eq!(error.blamed_field(), Some("keys[3].label"));
         assert!(!error.is_retryable());
+        let item = Error::new(Reason::InvalidFormat, "x").field("[1]").inside("allowed_addresses");
+        assert_eq!(item.blamed_field(), Some("allowed_addresses[1]"));
+    }
+
+    #[test]
+    fn a_field_named_by_a_stranger_breaks_no_line_of_a_log_and_fills_none() {
+        let field = |name: String| Error::new(Reason::UnsafeNumber, "x").field(name).inside("config").to_string();
+        assert_eq!(field("a\n2026-01-02 root logged in".to_owned()), "config.a\u{fffd}2026-01-02 root logged in: x");
+        assert_eq!(field("é".repeat(129)), format!("config.{}…: x", "é".repeat(128)));
     }
 }

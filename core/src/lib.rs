@@ -2,7 +2,8 @@
 //! region?*
 //!
 //! It keeps two things to answer it: **API keys** (created, found by token, listed, rotated, revoked) and **policies** (per
-//! institution and region: amount limits and currencies), in memory or in a SQLite file. Begin with [`Doorward`].
+//! institution and region: amount limits and currencies), in memory, in a SQLite file or in PostgreSQL. Begin with
+//! [`Doorward`].
 //!
 //! The way of a lookup, from the outside in: [`Doorward`] and [`Session`] are what a host calls; a store of [`store`] keeps
 //! the records; [`model`] is plain data and its rules, without I/O. Dependencies point downwards only.

@@ -314,6 +314,16 @@ impl fmt::Debug for TokenFormat {
     }
 }
 
+/// Whether a text is a whole token, of this host's brand or another one's, by its form and checksum.
+pub(crate) fn is_token(text: &str) -> bool {
+    let Some((prefix, rest)) = text.rsplit_once('_') else { return false };
+    rest.len() == BODY.saturating_add(CHECKSUM)
+        && prefix
+            .split_once('_')
+            .and_then(|(brand, env)| TokenFormat::new(brand, env).ok())
+            .is_some_and(|format| format.shape(text) == Shape::Own)
+}
+
 fn encode_checksum(mut crc: u32) -> [u8; CHECKSUM] {
     let mut digits = [b'0'; CHECKSUM];
     for place in digits.iter_mut().rev() {

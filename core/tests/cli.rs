@@ -111,6 +111,22 @@ fn a_database_that_is_not_there_is_an_error_and_not_a_new_one() {
 }
 
 #[test]
+fn only_init_makes_tables_in_a_file_that_has_none() {
+    let folder = Folder::new("elsewhere");
+    folder.file("empty.db", "");
+    let others = rusqlite::Connection::open(folder.0.join("others.db")).unwrap();
+    others.execute_batch("CREATE TABLE theirs (a)").unwrap();
+    for file in ["empty.db", "others.db"] {
+        let run = folder.run(&format!("--database-url sqlite:{file} health"));
+        assert_eq!(run.code, 9, "{file}: {}", run.err);
+        assert!(run.err.contains("DATABASE_URL: ") && run.err.contains("doorward init"), "{}", run.err);
+    }
+    let tables: i64 = others.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
+    assert_eq!(tables, 1);
+    assert!(fs::read(folder.0.join("empty.db")).unwrap().is_empty());
+}
+
+#[test]
 fn the_database_comes_from_the_option_or_the_environment_and_memory_is_refused() {
     let folder = Folder::new("database");
     folder.ok("init --database-url sqlite:one.db");
@@ -208,6 +224,20 @@ fn a_key_has_what_it_was_created_with() {
 
     let shown = folder.ok(&format!("key show acme {}", key["id"].as_str().unwrap()));
     assert!(shown.contains("nightly report") && shown.contains("10.0.0.0/8, 192.0.2.7"), "{shown}");
+}
+
+#[test]
+fn a_list_of_addresses_that_names_none_does_not_mean_from_anywhere() {
+    let folder = Folder::with_acme("nowhere");
+    for addresses in ["", " ", ","] {
+        let arguments = ["key", "create", "acme", "--label", "office", "--role", "admin", "--allow", addresses];
+        let run = folder.run_with(&arguments, b"");
+        assert_eq!(run.code, 1, "{addresses:?}: {}", run.out);
+        assert!(run.err.starts_with("error: allow: "), "{}", run.err);
+    }
+    let run = folder.run("key create acme --label office --role admin --allow 10.0.0.0/8,here");
+    assert!(run.err.starts_with("error: allow[1]: "), "{}", run.err);
+    assert_eq!(folder.json("key list acme")["items"], json!([]));
 }
 
 #[test]
@@ -440,7 +470,7 @@ fn a_wrong_line_of_an_import_is_named() {
         (format!(r#"{{"keyHash":"{hash}","label":"x","role":"admin","metadata":{{"a":1,"a":2}}}}"#), "line 2, metadata: "),
         (
             format!(r#"{{"keyHash":"{hash}","label":"x","role":"admin","allowedAddresses":["here"]}}"#),
-            "line 2, allowed_addresses",
+            "line 2, allowed_addresses[0]: ",
         ),
     ] {
         let good = format!(r#"{{"keyHash":"{}","label":"good","role":"admin"}}"#, hash_of("good"));
@@ -610,4 +640,21 @@ fn control_characters_in_the_database_do_not_reach_the_terminal() {
     let table = folder.ok("institution list");
     assert!(table.contains("a\u{fffd}[2Jb") && !table.contains('\u{1b}'), "{table:?}");
     assert_eq!(folder.json("institution list")["items"][0]["name"], "a\u{1b}[2Jb");
+}
+
+#[test]
+fn control_characters_of_what_is_refused_do_not_reach_the_terminal() {
+    let folder = Folder::with_acme("echo");
+    let run = folder.run_with(&["policy", "set", "acme", "US", r#"{"position":{},"\u001b[2Jx":1e999}"#], b"");
+    assert_eq!(run.err, "error: config.\u{fffd}[2Jx: has a number that a double cannot carry; write it as a string\n");
+    let run = folder.run_with(&["key", "import", "acme", "-"], br#"{"\u001b[2Jx":1}"#);
+    assert!(run.err.contains("unknown field `\u{fffd}[2Jx`"), "{:?}", run.err);
+}
+
+#[test]
+fn a_cause_that_says_the_same_is_not_said_twice() {
+    let folder = Folder::new("twice");
+    folder.file("text.db", &"this is no database ".repeat(100));
+    let run = folder.run("--database-url sqlite:text.db health");
+    assert_eq!(run.err.matches("not an SQLite database").count(), 1, "{}", run.err);
 }

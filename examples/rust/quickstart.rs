@@ -99,9 +99,12 @@ fn config() -> Result<Config> {
             Ok(Config::sqlite(FILE))
         }
         ["--database-url", url] => {
-            let backend = if url.starts_with("postgres") { "postgres" } else { "sqlite" };
-            let schema = ("DOORWARD_SCHEMA", "doorward_quickstart");
-            Config::from_variables([("STORE_BACKEND", backend), ("DATABASE_URL", url), schema])
+            let url_and = |backend| [("DATABASE_URL", url), ("STORE_BACKEND", backend)].into_iter();
+            if url.starts_with("postgres") {
+                Config::from_variables(url_and("postgres").chain([("DOORWARD_SCHEMA", "doorward_quickstart")]))
+            } else {
+                Config::from_variables(url_and("sqlite"))
+            }
         }
         _ => {
             eprintln!("usage: quickstart [--database-url sqlite:PATH|postgres://…]");

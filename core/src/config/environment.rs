@@ -125,14 +125,15 @@ mod postgres {
     }
 }
 
-/// Reads `sqlite:PATH`, with or without the two slashes that many tools write.
+/// Reads `sqlite:PATH`, with or without the two slashes that many tools write. Parameters, which some of them write too, would
+/// be taken for a part of the file's name.
 fn sqlite_path(url: Option<&str>) -> Result<PathBuf> {
     let Some(url) = url else { return Ok(PathBuf::from("doorward.db")) };
     let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
     // The URL may be somebody else's, with a password in it: it is not repeated.
-    path.filter(|path| !path.is_empty())
+    path.filter(|path| !path.is_empty() && !path.contains('?'))
         .map(PathBuf::from)
-        .ok_or_else(|| invalid("DATABASE_URL", "must be sqlite:PATH where STORE_BACKEND is sqlite"))
+        .ok_or_else(|| invalid("DATABASE_URL", "must be sqlite:PATH, without parameters, where STORE_BACKEND is sqlite"))
 }
 
 fn check_consistency(lookup: Lookup<'_>) -> Result<()> {
@@ -236,6 +237,7 @@ mod tests {
             (&[("DATABASE_URL", "sqlite:x.db")], MissingVariable, "STORE_BACKEND"),
             (&[("STORE_BACKEND", "sqlite"), ("DATABASE_URL", "postgres://x")], InvalidVariable, "DATABASE_URL"),
             (&[("STORE_BACKEND", "sqlite"), ("DATABASE_URL", "sqlite:")], InvalidVariable, "DATABASE_URL"),
+            (&[("STORE_BACKEND", "sqlite"), ("DATABASE_URL", "sqlite:x.db?mode=ro")], InvalidVariable, "DATABASE_URL"),
             (&[("ROOT_API_KEY", "short")], InvalidVariable, "ROOT_API_KEY"),
             (&[("ROOT_API_KEY_ALLOWED_IPS", "10.0.0.1")], MissingVariable, "ROOT_API_KEY"),
             (
@@ -274,6 +276,8 @@ mod tests {
         let secret = "correct-horse-battery-staple-and-more";
         let config = Config::from_variables([("ROOT_API_KEY", secret)]).unwrap();
         assert!(!format!("{config:?}").contains(secret));
+        // People choose root tokens: from a hash one could guess them.
+        assert!(!format!("{config:?}").contains(&crate::KeyHash::of(secret).to_string()));
         let url = "postgres://user:hunter2@host/db";
         let error = Config::from_variables([("STORE_BACKEND", "sqlite"), ("DATABASE_URL", url)]).unwrap_err();
         assert!(!format!("{error:?}").contains("hunter2"));

@@ -15,7 +15,6 @@ use super::{
     faces::Operation,
     request::Request,
     trail::Likeness,
-    usage::Noted,
 };
 use crate::{
     error::{Error, Reason, Result},
@@ -203,7 +202,7 @@ impl Engine {
         if let Some(reason) = reason {
             return Err(self.refuse(reason, || Some((hint(), Some(&credential))), request));
         }
-        if !backend.note_use(&credential) && self.usage.note(&credential.id, Timestamp::now()) != Noted::Known {
+        if !backend.note_use(&credential) && self.usage.note(&credential.id, Timestamp::now()) {
             self.wake_housekeeper();
         }
         Ok(self.granted(AuthContext::key(credential.role, credential.institution_id, credential.id), request))

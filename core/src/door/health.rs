@@ -80,3 +80,50 @@ impl Engine {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Doorward, store::around::around, store::memory::MemoryStore};
+
+    /// A host's store with a bug, called on the thread that polls.
+    struct Panicking {
+        store: Arc<dyn Backend>,
+    }
+
+    impl Panicking {
+        fn ask<T: Send + 'static>(&self, _: impl FnOnce(&dyn Backend) -> Reply<T>) -> Reply<T> {
+            // Without the panic hook: a panic that is meant is no news.
+            std::panic::resume_unwind(Box::new("a bug"))
+        }
+
+        fn change<T: Send + 'static>(&self, call: impl FnOnce(&dyn Backend) -> Reply<T>) -> Reply<T> {
+            self.ask(call)
+        }
+    }
+
+    around! {
+        Panicking {
+            fn may_block(&self) -> bool {
+                false
+            }
+
+            fn after_fork(&self) -> Result<Option<Arc<dyn Backend>>> {
+                self.store.after_fork()
+            }
+
+            fn close(&self, deadline: Duration) -> Reply<()> {
+                self.store.close(deadline)
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_of_the_store_is_told_and_does_not_reach_the_host() {
+        let store = Panicking { store: Arc::new(MemoryStore::new(None)) };
+        let door = Doorward::with_backend(Arc::new(store), Config::memory());
+        for health in [door.health(), pollster::block_on(door.to_async().health())] {
+            assert_eq!((health.reachable, health.error), (false, Some(Reason::Panicked)));
+        }
+    }
+}

@@ -25,7 +25,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use self::{
     admit::Asked,
     authenticate::Refusal,
-    engine::{Engine, Engines, guarded},
+    engine::{Engine, Engines, guarded, guarded_async},
     faces::Operation,
 };
 pub use self::{
@@ -278,7 +278,10 @@ impl AsyncDoorward {
     /// As [`Doorward::health`].
     pub async fn health(&self) -> Health {
         match self.door.engine() {
-            Ok(engine) => engine.health(engine.nonblocking()).await.unwrap_or_else(|error| Health::unreachable(&error)),
+            Ok(engine) => {
+                let health = guarded_async(async { engine.health(engine.nonblocking()).await }).await;
+                health.unwrap_or_else(|error| Health::unreachable(&error))
+            }
             Err(error) => Health::unreachable(&error),
         }
     }

@@ -66,7 +66,7 @@ impl<'a> Operations<'a> {
         checked: Result<()>,
         call: impl FnOnce(AuditEntry) -> Result<Reply<T>>,
     ) -> Reply<T> {
-        let permitted = checked.map(|()| self.permit(act.permission, act.institution));
+        let permitted = checked.map(|()| self.permit(act.permission, act.within()));
         match permitted {
             Err(error) => Reply::from(error),
             Ok(Err(denied)) => self.forbidden(act, denied),
@@ -224,12 +224,17 @@ impl<'a> Act<'a> {
         Self { made_up: true, ..self.on(kind, id) }
     }
 
+    /// The institution that the caller has to belong to; none if the act is to make it, under an id that was made up for it.
+    fn within(&self) -> Option<&'a InstitutionId> {
+        let is_made = self.made_up && self.resource.is_some_and(|(kind, _)| kind == "institution");
+        self.institution.filter(|_| !is_made)
+    }
+
     /// The entry of the act if it is refused: an id that was made up for it names nothing then.
     fn refused(&self, entry: AuditEntry) -> AuditEntry {
         if !self.made_up {
             return entry;
         }
-        let is_institution = self.resource.is_some_and(|(kind, _)| kind == "institution");
-        AuditEntry { institution_id: entry.institution_id.filter(|_| !is_institution), resource_id: None, ..entry }
+        AuditEntry { institution_id: self.within().cloned(), resource_id: None, ..entry }
     }
 }

@@ -12,8 +12,8 @@ use crate::{
     store::Backend,
 };
 
-/// How many keys' uses are gathered before they are written without waiting for the interval.
-const MANY: usize = 100_000;
+/// How many keys' uses are kept for the next time if they could not be written.
+const KEPT: usize = 100_000;
 
 /// Uses that are not written yet.
 #[derive(Default)]
@@ -22,15 +22,15 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    /// Notes a use, and says whether there is something to be written that was not before.
-    pub(super) fn note(&self, id: &ApiKeyId, at: Timestamp) -> Noted {
+    /// Notes a use, and says whether it is the key's first that is to be written.
+    pub(super) fn note(&self, id: &ApiKeyId, at: Timestamp) -> bool {
         let mut latest = self.latest.lock();
         if let Some(known) = latest.get_mut(id) {
             *known = at.max(*known);
-            return Noted::Known;
+            return false;
         }
         latest.insert(id.clone(), at);
-        if latest.len() >= MANY { Noted::Full } else { Noted::New }
+        true
     }
 
     /// Writes what was gathered; what could not be written stays.
@@ -44,22 +44,11 @@ impl Usage {
         backend.record_use(uses).then(move |written| {
             if written.is_err() {
                 let mut latest = latest.lock();
-                for KeyUse { id, at } in kept.into_iter().take(MANY) {
+                for KeyUse { id, at } in kept.into_iter().take(KEPT) {
                     latest.entry(id).and_modify(|known| *known = at.max(*known)).or_insert(at);
                 }
             }
             written
         })
     }
-}
-
-/// What noting a use came to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Noted {
-    /// The key has an earlier use that is not written yet.
-    Known,
-    /// There is something to write.
-    New,
-    /// There is so much to write that it should not wait.
-    Full,
 }

@@ -15,7 +15,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 use uuid::Uuid;
 
-use crate::error::{Error, Reason, Result};
+use crate::{
+    error::{Error, Reason, Result},
+    token::is_token,
+};
 
 const UUID_TEXT: usize = 36;
 
@@ -236,6 +239,10 @@ fn check(text: &str) -> Result<()> {
     if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte)) {
         return Err(Error::new(Reason::InvalidFormat, "may contain only A-Z a-z 0-9 _ . : -"));
     }
+    // Ids are shown in errors and written into the audit trail, where no token may ever be.
+    if is_token(text) {
+        return Err(Error::new(Reason::InvalidFormat, "is a token, where an id is wanted"));
+    }
     Ok(())
 }
 
@@ -268,6 +275,19 @@ fn new_uuid() -> Result<Uuid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::TokenFormat;
+
+    #[test]
+    fn a_token_is_no_id_and_the_error_does_not_repeat_it() {
+        for format in [TokenFormat::default(), TokenFormat::new("acme", "t").unwrap()] {
+            let token = format.generate().unwrap();
+            let error = token.reveal().parse::<ApiKeyId>().unwrap_err();
+            assert_eq!((error.reason(), error.blamed_field()), (Reason::InvalidFormat, Some("key_id")));
+            assert!(!format!("{error:?}").contains(token.reveal()), "{error:?}");
+            // With another checksum it is a text like any other.
+            assert!(token.reveal().to_lowercase().parse::<ApiKeyId>().is_ok());
+        }
+    }
 
     #[test]
     fn generated_ids_ascend_and_read_back_as_they_were_written() {

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use clap::Args;
 use doorward::{
     Config, Doorward, Error, Reason, StoreConfig,
-    store::postgres::{Adoption, PostgresStore},
+    store::{
+        postgres::{Adoption, PostgresStore},
+        sqlite::SqliteStore,
+    },
 };
 
 use crate::{
@@ -32,6 +35,9 @@ impl Connection {
         let config = self.config()?;
         let missing = match config.store() {
             StoreConfig::Sqlite(path) if !path.exists() => Some(format!("there is no database at {}", path.display())),
+            StoreConfig::Sqlite(path) if !SqliteStore::has_tables(path)? => {
+                Some(format!("{} has no tables of doorward", path.display()))
+            }
             StoreConfig::Postgres(options) if PostgresStore::plan(options.clone(), Adoption::Refuse)?.is_some() => {
                 Some("its tables are not there, or not up to date".to_owned())
             }

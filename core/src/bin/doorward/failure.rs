@@ -8,7 +8,7 @@ use std::{
 use doorward::{Error, ErrorKind};
 use serde_json::json;
 
-use crate::output::Output;
+use crate::output::{Output, plain};
 
 /// The command line was wrong (`EX_USAGE`). Beyond the numbers of the error kinds, so that the two are not confused.
 pub(crate) const USAGE: u8 = 64;
@@ -70,7 +70,8 @@ impl Failure {
                 json!({"error": {"kind": "InputOutput", "reason": "input_output", "field": null, "message": self.message()}})
                     .to_string()
             }
-            _ => format!("error: {}", self.message()),
+            // Lines may be several; nothing else in them may play tricks on a terminal.
+            _ => format!("error: {}", self.message()).split('\n').map(plain).collect::<Vec<_>>().join("\n"),
         };
         let _ = writeln!(io::stderr(), "{text}");
     }
@@ -79,8 +80,9 @@ impl Failure {
         match self {
             Self::Door(error) => {
                 let field = error.blamed_field().map_or_else(String::new, |field| format!("{field}: "));
-                let source = std::error::Error::source(error).map_or_else(String::new, |source| format!(" ({source})"));
-                format!("{field}{}{source}", error.message())
+                let source = std::error::Error::source(error).map(ToString::to_string);
+                let source = source.filter(|source| !error.message().contains(source.as_str()));
+                format!("{field}{}{}", error.message(), source.map_or_else(String::new, |source| format!(" ({source})")))
             }
             Self::Usage(message) => (*message).to_owned(),
             Self::Stream(what, error) => format!("{what}: {error}"),

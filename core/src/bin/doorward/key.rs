@@ -1,7 +1,9 @@
 //! `doorward key …`
 
 use clap::{Args, Subcommand};
-use doorward::{ApiKey, ApiKeyId, ApiKeyQuery, CreatedKey, Doorward, InstitutionId, NewKey, Timestamp, metadata_from_json};
+use doorward::{
+    ApiKey, ApiKeyId, ApiKeyQuery, CreatedKey, Doorward, InstitutionId, NewKey, Reason, Timestamp, metadata_from_json,
+};
 use serde_json::json;
 
 use crate::{
@@ -166,6 +168,11 @@ impl Create {
         };
         if let Some(addresses) = &self.allow {
             key.allowed_addresses = addresses.parse().map_err(|error: doorward::Error| error.inside("allow"))?;
+            // An empty list would mean "from anywhere"; whoever gives the option means something else.
+            if key.allowed_addresses.is_empty() {
+                let message = "must name at least one address or CIDR range";
+                return Err(doorward::Error::new(Reason::Empty, message).field("allow"));
+            }
         }
         if let Some(metadata) = &self.metadata {
             key.metadata = metadata_from_json(metadata)?;

@@ -81,7 +81,7 @@ fn lines(table: &Table) -> String {
 }
 
 /// A text without control characters, which could play tricks on a terminal.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }
 

@@ -67,6 +67,19 @@ impl SqliteStore {
         Ok(Self { connections, writer })
     }
 
+    /// Whether the file is there and has doorward's tables. It is only read.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn has_tables(path: impl AsRef<Path>) -> Result<bool> {
+        let place = Place::new(path.as_ref(), SqliteOptions::default())?;
+        if place.file().is_none() {
+            return Ok(false);
+        }
+        let version = place.open_reader().and_then(|connection| migrate::version(&connection));
+        version.map(|version| version > 0).map_err(|error| errors::cannot_open(&place.path, error))
+    }
+
     fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Reply<T> {
         self.connections.read(work).into()
     }
