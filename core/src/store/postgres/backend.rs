@@ -100,27 +100,4 @@ impl Inner {
         self.number_foreign_changes().await?;
         Ok(self.ask(&read).await?.0)
     }
-
-    /// Gives the feed's rows that other SQL left the next number. If that is lost half-way, the next one does it.
-    async fn number_foreign_changes(&self) -> Result<()> {
-        self.persist(self.options.operation_limit(), async || {
-            let mut loan = self.lend().await?;
-            let mut link = loan.link()?;
-            link.simple("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL doorward.writer = 'on'".to_owned()).await?;
-            // The lock first: what is seen after it belongs to the number.
-            link.execute("SELECT 1 FROM doorward_generation FOR UPDATE", &[]).await?;
-            let numbered = link.execute(
-                "UPDATE doorward_change_feed SET generation = (SELECT number + 1 FROM doorward_generation) \
-                 WHERE generation IS NULL",
-                &[],
-            );
-            if numbered.await? > 0 {
-                link.execute("UPDATE doorward_generation SET number = number + 1", &[]).await?;
-            }
-            link.simple("COMMIT".to_owned()).await?;
-            loan.give_back();
-            Ok(())
-        })
-        .await
-    }
 }

@@ -32,7 +32,17 @@ pub(crate) const RAISE: &str = "UPDATE doorward_generation SET number = number +
 pub(crate) const INSERT: &str = "INSERT INTO doorward_change_feed (generation, entity, entity_id, institution_id, region, \
      old_hash, new_hash, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 /// Forgets what no reader needs any more: the greatest generation to forget.
+#[cfg(feature = "sqlite")]
 pub(crate) const FORGET: &str = "DELETE FROM doorward_change_feed WHERE generation <= $1";
+/// The same, so many rows at a time.
+#[cfg(feature = "postgres")]
+pub(crate) const FORGET_SOME: &str = "DELETE FROM doorward_change_feed WHERE sequence IN (SELECT sequence \
+     FROM doorward_change_feed WHERE generation <= $1 ORDER BY generation LIMIT $2)";
+/// Gives rows that other SQL left the number that comes next, so many at a time: how many.
+#[cfg(feature = "postgres")]
+pub(crate) const NUMBER_SOME: &str = "UPDATE doorward_change_feed SET generation = (SELECT number + 1 FROM \
+     doorward_generation) WHERE sequence IN (SELECT sequence FROM doorward_change_feed WHERE generation IS NULL \
+     ORDER BY sequence LIMIT $1)";
 
 /// What a change touched: a row of the feed.
 #[derive(Clone, Debug)]

@@ -122,31 +122,38 @@ impl Kind {
 }
 
 const COLUMNS: &str = "SELECT c.relname::text, a.attname::text, pg_catalog.format_type(a.atttypid, NULL), \
-     (a.attnotnull AND NOT a.atthasdef AND a.attidentity = '')::int FROM pg_catalog.pg_class c \
+     (a.attnotnull AND NOT a.atthasdef AND a.attidentity = '')::int, (c.relkind IN ('r', 'p'))::int FROM pg_catalog.pg_class c \
      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid \
-     WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped";
+     WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped";
 const KEYS: &str = "SELECT c.relname::text, (SELECT string_agg(a.attname::text, ', ' ORDER BY a.attname) \
-     FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey)) FROM pg_catalog.pg_index i \
+     FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid \
+     AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])) FROM pg_catalog.pg_index i \
      JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-     WHERE n.nspname = $1 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL";
+     WHERE n.nspname = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL";
 
-/// The type of a column, and whether whoever inserts a row must give it.
-type Columns = HashMap<String, HashMap<String, (String, bool)>>;
+/// What has columns: the type of each, and whether whoever inserts a row must give it.
+#[derive(Default)]
+struct Relation {
+    is_table: bool,
+    columns: HashMap<String, (String, bool)>,
+}
 
-/// Refuses tables that may not, or cannot, be taken over; passes where there are none.
-pub(super) async fn check(link: &mut Link<'_>, schema: &str, adoption: Adoption) -> Result<(), Fault> {
+/// Refuses tables that may not, or cannot, be taken over; otherwise says which there are.
+pub(super) async fn check(link: &mut Link<'_>, schema: &str, adoption: Adoption) -> Result<Vec<&'static str>, Fault> {
     let values: [SqlValue; 1] = [schema.into()];
     let column = |row: &dyn crate::store::sql::value::Row| {
         let (table, name, kind) = (row.required_text(0)?, row.required_text(1)?, row.required_text(2)?);
-        Ok((table.to_owned(), name.to_owned(), (kind.to_owned(), row.count(3)? > 0)))
+        Ok((table.to_owned(), name.to_owned(), (kind.to_owned(), row.count(3)? > 0), row.count(4)? > 0))
     };
-    let mut tables = Columns::new();
-    for (table, name, column) in link.all(COLUMNS, &values, column).await? {
-        tables.entry(table).or_default().insert(name, column);
+    let mut tables: HashMap<String, Relation> = HashMap::new();
+    for (table, name, column, is_table) in link.all(COLUMNS, &values, column).await? {
+        let relation = tables.entry(table).or_default();
+        relation.is_table = is_table;
+        relation.columns.insert(name, column);
     }
     let theirs: Vec<_> = EXPECTED.iter().map(|(table, _)| *table).filter(|table| tables.contains_key(*table)).collect();
     if theirs.is_empty() {
-        return Ok(());
+        return Ok(theirs);
     }
     if adoption == Adoption::Refuse {
         let message = format!(
@@ -162,16 +169,20 @@ pub(super) async fn check(link: &mut Link<'_>, schema: &str, adoption: Adoption)
     let unique = link.all(KEYS, &values, unique).await?;
     let obstacles = obstacles(&tables, &unique);
     if obstacles.is_empty() {
-        return Ok(());
+        return Ok(theirs);
     }
     let message = format!("the tables in the schema {schema} cannot be taken over: {}", obstacles.join("; "));
     Err(Error::new(Reason::CannotAdopt, message).field("DOORWARD_SCHEMA").into())
 }
 
-fn obstacles(tables: &Columns, unique: &[(String, String)]) -> Vec<String> {
+fn obstacles(tables: &HashMap<String, Relation>, unique: &[(String, String)]) -> Vec<String> {
     let mut obstacles = Vec::new();
     for (table, expected) in EXPECTED {
-        let Some(columns) = tables.get(table) else { continue };
+        let Some(Relation { is_table, columns }) = tables.get(table) else { continue };
+        if !is_table {
+            obstacles.push(format!("{table} is no table"));
+            continue;
+        }
         let further = FURTHER.iter().find(|(name, _)| *name == table).map_or(&[][..], |(_, columns)| columns);
         for (name, kind) in expected {
             match columns.get(*name) {
@@ -198,11 +209,12 @@ fn obstacles(tables: &Columns, unique: &[(String, String)]) -> Vec<String> {
     }
     for (table, columns) in UNIQUE {
         let is_unique = unique.iter().any(|(name, key)| name == table && key == columns);
-        if tables.contains_key(table) && !is_unique {
+        if tables.get(table).is_some_and(|relation| relation.is_table) && !is_unique {
             obstacles.push(format!("{table} has no unique index on ({columns})"));
         }
     }
-    let ours = tables.keys().filter(|table| table.starts_with("doorward_"));
-    obstacles.extend(ours.map(|table| format!("{table} is there already, without doorward's list of migrations")));
+    let mut ours: Vec<_> = tables.keys().filter(|table| table.starts_with("doorward_")).collect();
+    ours.sort();
+    obstacles.extend(ours.iter().map(|table| format!("{table} is there already, without doorward's list of migrations")));
     obstacles
 }
