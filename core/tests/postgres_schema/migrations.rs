@@ -98,8 +98,8 @@ fn a_migration_that_is_cut_off_half_way_leaves_nothing_and_the_next_attempt_fini
     let opening = thread::spawn(move || PostgresStore::open(options).map(drop));
     let mut observer = Client::connect(&database.url());
     wait_until("a migration that waits is cut off", SOON, || {
-        let ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-                     WHERE application_name = 'doorward' AND wait_event_type = 'Lock' AND query LIKE '%CREATE TABLE doorward_change_feed%'";
+        let ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'doorward' \
+                     AND datname = current_database() AND wait_event = 'transactionid'";
         observer.value(ended) != "0"
     });
     let made = "SELECT count(*) FROM pg_class WHERE relnamespace = 'doorward'::regnamespace";

@@ -158,7 +158,7 @@ fn policies_and_institutions_that_other_sql_changes_are_seen_and_noted() {
         shared.transact(
             level,
             r#"UPDATE institution_policies SET config = '{"position": {"maxAmount": 20}}' WHERE id = 'p1';
-               INSERT INTO institution_policies VALUES ('p3', 'acme', 'UAE', '{}');
+               INSERT INTO institution_policies VALUES ('p3', 'acme', 'UAE', '{"position": {}}');
                DELETE FROM institution_policies WHERE id = 'p2';
                INSERT INTO institutions VALUES ('new', 'New', '{}', '{}');
                UPDATE institutions SET name = 'Newer' WHERE id = 'new';
@@ -185,7 +185,7 @@ fn no_version_of_a_policy_means_two_configs_however_it_comes_back() {
     shared.client.run("UPDATE institution_policies SET config = '{}' WHERE id = 'p1'");
     assert_eq!(shared.version("institution_policies", "p1"), "3");
     shared.client.run("DELETE FROM institution_policies WHERE id = 'p1'");
-    shared.client.run("INSERT INTO institution_policies VALUES ('again', 'acme', 'US', '{}')");
+    shared.client.run("INSERT INTO institution_policies VALUES ('again', 'acme', 'US', '{\"position\": {}}')");
     assert_eq!(shared.version("institution_policies", "again"), "5");
     shared.door.delete_policy(&acme(), us(), Some(5)).unwrap();
     assert_eq!(shared.door.upsert_policy(&acme(), us(), up_to(2), Some(0)).unwrap().version, 7);
@@ -201,7 +201,7 @@ fn an_old_view_deletes_and_stores_a_policy_that_doorward_replaced_without_an_err
     shared.door.upsert_policy(&acme(), "UAE".parse().unwrap(), up_to(1), None).unwrap();
     shared.door.delete_policy(&acme(), "UAE".parse().unwrap(), None).unwrap();
     shared.client.run(
-        "INSERT INTO institution_policies VALUES ('old', 'acme', 'UAE', '{}');
+        "INSERT INTO institution_policies VALUES ('old', 'acme', 'UAE', '{\"position\": {}}');
          UPDATE institution_policies SET config = '{\"a\": 1}' WHERE id = 'old';
          DELETE FROM institution_policies WHERE id = 'old'; COMMIT",
     );
@@ -337,7 +337,7 @@ fn doorward_waits_for_a_row_that_the_application_changes_and_loses_nothing_of_it
 fn a_policy_that_the_application_stores_at_the_same_moment_is_not_replaced_unseen() {
     let mut shared = Shared::new();
     let uae = "UAE".parse().unwrap();
-    shared.client.run("BEGIN; INSERT INTO institution_policies VALUES ('theirs', 'acme', 'UAE', '{}')");
+    shared.client.run("BEGIN; INSERT INTO institution_policies VALUES ('theirs', 'acme', 'UAE', '{\"position\": {}}')");
     let door = shared.application.door();
     let upserting = thread::spawn(move || door.upsert_policy(&acme(), uae, up_to(1), Some(0)));
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'doorward' AND query LIKE 'INSERT INTO%institution_policies%'";

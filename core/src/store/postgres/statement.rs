@@ -389,7 +389,7 @@ mod tests {
     fn no_shared_statement_names_a_table_without_its_schema() {
         let statements = [
             audit::INSERT,
-            changes::GENERATION,
+            changes::GENERATION_AND_UNNUMBERED,
             changes::FORGET_SOME,
             changes::NUMBER_SOME,
             institutions::FIND,

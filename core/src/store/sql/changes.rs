@@ -24,7 +24,12 @@ pub(crate) const KEPT_GENERATIONS: u64 = 20_000;
 /// How many keys a change may touch before the feed names their institution instead.
 pub(crate) const MOST_NAMED: usize = 256;
 
+#[cfg(feature = "sqlite")]
 pub(crate) const GENERATION: &str = "SELECT epoch, number FROM doorward_generation";
+/// The same, and 1 if the feed has rows without a number.
+#[cfg(feature = "postgres")]
+pub(crate) const GENERATION_AND_UNNUMBERED: &str = "SELECT epoch, number, \
+     (EXISTS (SELECT 1 FROM doorward_change_feed WHERE generation IS NULL))::int FROM doorward_generation";
 /// Gives the new number.
 #[cfg(feature = "sqlite")]
 pub(crate) const RAISE: &str = "UPDATE doorward_generation SET number = number + 1 RETURNING number";
@@ -125,7 +130,7 @@ impl Change {
     }
 }
 
-/// Reads a row of [`GENERATION`].
+/// Reads the epoch and the number of a row.
 pub(crate) fn read_generation(row: &dyn Row) -> Result<Generation> {
     Ok(Generation { epoch: row.required_text(0)?.to_owned(), number: row.count(1)? })
 }

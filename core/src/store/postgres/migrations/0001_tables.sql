@@ -140,10 +140,14 @@ CREATE TABLE doorward_cache_leases (
 CREATE FUNCTION doorward_note_institution() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO {schema}.doorward_change_feed (entity, entity_id, institution_id, changed_at)
-    SELECT DISTINCT 'institution', touched.id, touched.id, clock_timestamp()
-    FROM (VALUES (CASE WHEN TG_OP <> 'INSERT' THEN OLD.id END), (CASE WHEN TG_OP <> 'DELETE' THEN NEW.id END)) AS touched (id)
-    WHERE touched.id IS NOT NULL;
+    IF TG_OP <> 'INSERT' THEN
+        INSERT INTO {schema}.doorward_change_feed (entity, entity_id, institution_id, changed_at)
+        VALUES ('institution', OLD.id, OLD.id, clock_timestamp());
+    END IF;
+    IF TG_OP = 'INSERT' OR (TG_OP = 'UPDATE' AND NEW.id IS DISTINCT FROM OLD.id) THEN
+        INSERT INTO {schema}.doorward_change_feed (entity, entity_id, institution_id, changed_at)
+        VALUES ('institution', NEW.id, NEW.id, clock_timestamp());
+    END IF;
     RETURN NULL;
 END $$;
 

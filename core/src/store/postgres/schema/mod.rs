@@ -21,6 +21,9 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// `deadlock_timeout`, 1 s by default, so that the application is not the one that a deadlock hits.
 const LOCK_TIMEOUT_MS: u64 = 500;
 
+const MIGRATED: &str = "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     WHERE n.nspname = $1 AND c.relname = 'doorward_migrations' AND c.relkind = 'r'";
+
 /// Whether tables that an application made are taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adoption {
@@ -68,8 +71,9 @@ impl Inner {
 
     /// The version of the schema, 0 for none. `Database` / `newer_schema` if a later doorward made it.
     pub(super) async fn version(&self, link: &mut Link<'_>) -> Result<u64, Fault> {
-        let name = format!("\"{}\".doorward_migrations", self.statements.schema());
-        if !link.exists("SELECT 1 WHERE pg_catalog.to_regclass($1) IS NOT NULL", &[name.as_str().into()]).await? {
+        // Not by to_regclass: within a transaction that began before another process made the table, it may remember that there
+        // was none.
+        if !link.exists(MIGRATED, &[self.statements.schema().into()]).await? {
             return Ok(0);
         }
         let version = link.find("SELECT coalesce(max(version), 0) FROM doorward_migrations", &[], |row| row.count(0)).await?;
