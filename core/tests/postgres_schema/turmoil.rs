@@ -203,6 +203,23 @@ impl Arena {
         }
     }
 
+    /// Whole tables at once, in either order, and filled again.
+    fn empty(&self) {
+        let (mut client, mut emptied) = (self.application.client(), 0);
+        while self.goes_on() {
+            emptied += 1;
+            let truncate = match emptied % 2 {
+                0 => "TRUNCATE institution_policies, api_keys",
+                _ => "TRUNCATE api_keys, institution_policies",
+            };
+            let fill = format!(
+                "INSERT INTO api_keys SELECT 'c' || i || '-' || n, 'c' || i, md5(i || ' ' || n) || md5(n || 'x' || i), '', 'admin'
+                 FROM generate_series(1, {CONTESTED}) i, generate_series(0, {KEYS_EACH} - 1) n"
+            );
+            self.transact(&mut client, "READ COMMITTED", "whole tables", &[truncate.to_owned(), fill]);
+        }
+    }
+
     /// What doorward does.
     fn change(&self, door: &Doorward, thread: u64) {
         let mut dice = Dice(1000 + thread);
@@ -319,6 +336,21 @@ fn at_repeatable_read_the_application_meets_a_serialization_failure_at_most() {
     }
     assert!(theirs.contains_key("contested rows: ok"), "{theirs:#?}");
     settle(arena);
+}
+
+#[test]
+fn an_application_that_empties_whole_tables_meets_no_deadlock_with_doorwards_changes() {
+    let arena = &Arena::new();
+    let door = &arena.application.door();
+    thread::scope(|scope| {
+        for thread in 0..DOORS {
+            scope.spawn(move || arena.change(door, thread));
+        }
+        scope.spawn(|| arena.empty());
+    });
+    let theirs = arena.theirs.0.lock().unwrap().clone();
+    println!("{theirs:#?}\n{:#?}", arena.ours.0.lock().unwrap());
+    assert_eq!(theirs.keys().collect::<Vec<_>>(), ["whole tables: ok"], "{theirs:#?}");
 }
 
 /// After the turmoil nothing is lost: no update of the counter, no number of the feed.
