@@ -253,9 +253,10 @@ fn tables_that_cannot_be_adopted_are_left_alone_and_everything_in_the_way_is_nam
         "CREATE TABLE institutions (id uuid PRIMARY KEY, name text NOT NULL, regions text NOT NULL, created_at timestamptz, updated_at timestamptz);
          CREATE TABLE api_keys (
              id text PRIMARY KEY, institution_id text NOT NULL, key_hash text NOT NULL, label text, role text NOT NULL,
-             created_at timestamp NOT NULL, owner text NOT NULL, kind text NOT NULL DEFAULT 'x', hint integer);
+             created_at timestamp NOT NULL, owner text NOT NULL, kind text NOT NULL DEFAULT 'x', hint integer,
+             metadata jsonb NOT NULL DEFAULT '{}', version integer);
          CREATE TABLE institution_policies (
-             id text PRIMARY KEY, institution_id text NOT NULL, region text NOT NULL, config json NOT NULL, created_at timestamptz NOT NULL,
+             id varchar(36) PRIMARY KEY, institution_id text NOT NULL, region text NOT NULL, config json NOT NULL, created_at timestamptz NOT NULL,
              updated_at timestamptz NOT NULL, UNIQUE (institution_id, region) DEFERRABLE);
          CREATE VIEW audit_events AS SELECT 'x' AS id;
          CREATE TABLE doorward_change_feed (n integer)",
@@ -272,6 +273,9 @@ fn tables_that_cannot_be_adopted_are_left_alone_and_everything_in_the_way_is_nam
         "api_keys.created_at is timestamp without time zone and must be timestamptz",
         "api_keys.hint is integer and must be text, or not be there",
         "api_keys.owner is NOT NULL without a default",
+        "api_keys.metadata is NOT NULL, and doorward leaves it empty at times",
+        "api_keys.version may be NULL and must be NOT NULL, or not be there",
+        "institution_policies.id holds 36 characters and must hold 41",
         "api_keys has no unique index on (key_hash)",
         "institution_policies.config is json and must be jsonb",
         "institution_policies has no unique index on (institution_id, region)",
