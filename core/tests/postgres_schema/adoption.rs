@@ -322,6 +322,20 @@ fn an_adoption_waits_for_a_lock_that_is_given_back() {
 }
 
 #[test]
+fn rows_of_nobody_stay_the_applications_own_affair() {
+    let tables = TABLES.replace("institution_id text NOT NULL REFERENCES", "institution_id text REFERENCES");
+    let application = Application::with(&tables.replace("region text NOT NULL", "region text"));
+    application.adopt().unwrap();
+    application.client().run(
+        "INSERT INTO api_keys VALUES ('nobodys', NULL, 'h', NULL, 'admin'); UPDATE api_keys SET label = 'x'; DELETE FROM api_keys;
+         INSERT INTO institution_policies VALUES ('nobodys', NULL, NULL, '{}'); UPDATE institution_policies SET config = '[]';
+         DELETE FROM institution_policies",
+    );
+    let noted = "SELECT count(*) FROM doorward_change_feed";
+    assert_eq!(application.administrator().value(noted), "6");
+}
+
+#[test]
 fn an_audit_table_in_partitions_can_be_adopted() {
     let tables = TABLES.replace(
         "id text PRIMARY KEY, created_at timestamptz NOT NULL, method text NOT NULL, path text NOT NULL, outcome text, latency_ms integer)",

@@ -184,13 +184,15 @@ BEGIN
 END $$;
 
 -- A policy that other SQL deletes leaves its last number behind, as one that doorward deletes does. The row is locked by
--- whoever deletes it, so only a transaction with an old view can meet a number that it does not see: it is left alone.
+-- whoever deletes it, so only a transaction with an old view can meet a number that it does not see: it is left alone. So is
+-- a policy of nobody, which an application's table may allow.
 CREATE FUNCTION doorward_keep_version() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO {schema}.doorward_policy_history
         (institution_id, region, version, policy_id, action, config, changed_by, changed_at)
-    VALUES (OLD.institution_id, OLD.region, OLD.version + 1, OLD.id, 'deleted', NULL, 'system', clock_timestamp())
+    SELECT OLD.institution_id, OLD.region, OLD.version + 1, OLD.id, 'deleted', NULL, 'system', clock_timestamp()
+    WHERE OLD.institution_id IS NOT NULL AND OLD.region IS NOT NULL
     ON CONFLICT DO NOTHING;
     RETURN NULL;
 EXCEPTION WHEN serialization_failure THEN
