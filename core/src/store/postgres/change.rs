@@ -2,9 +2,13 @@
 //! written, and as the last statement the generation is raised and the feed says what was touched.
 //!
 //! **Locks.** Changes of one institution take turns at an advisory lock, before they touch a row. Rows are then locked
-//! without waiting: where another application holds one, everything is given back and tried again. So doorward never waits
-//! for an application's lock while it holds one that the application may want, and no application meets a deadlock for
-//! doorward's sake. The generation's row comes last, since it makes all changes take turns.
+//! without waiting, each before it is changed and an institution before a row is stored that refers to it: where another
+//! application holds one, everything is given back and tried again. What remains to wait for (a unique index in which an
+//! application is just storing the same key; a table that it holds as a whole) is waited for much more briefly than
+//! PostgreSQL lets others wait before it looks for a deadlock. So doorward does not wait for an application's lock while it
+//! holds one that the application may want, and no application meets a deadlock for doorward's sake. Locks are no stronger
+//! than needed, so that an application may store rows that refer to those which doorward changes. The generation's row comes
+//! last, since it makes all changes take turns; whoever has it waits for nobody.
 //!
 //! **Lost answers.** When the answer of COMMIT is lost the change may have been made. Each change holds an advisory lock
 //! of its own, named by its audit entry; the next attempt takes it, which waits for the end of the one before, and then
@@ -31,8 +35,15 @@ use crate::{
     token::KeyHash,
 };
 
-/// How long a change waits for a lock before it gives back what it has and tries again.
-const LOCK_TIMEOUT_MS: u64 = 500;
+/// How long a change waits for its turn, while it holds no row, before it tries again.
+const TURN_TIMEOUT_MS: u64 = 500;
+/// How long it waits for anything else, while it may hold rows that an application wants: much less than the server's
+/// `deadlock_timeout`, 1 s by default.
+const LOCK_TIMEOUT_MS: u64 = 100;
+/// How long it waits for the generation's row, which only doorward's own changes hold, and each for the time of a commit.
+const GENERATION_TIMEOUT_MS: u64 = 2000;
+/// How many of the feed's rows one statement numbers or forgets, so that however many there are none takes too long.
+const FEED_ROWS_AT_ONCE: u64 = 10_000;
 
 const MADE_BEFORE: &str = "SELECT 1 FROM audit_events WHERE id = $1";
 
@@ -82,7 +93,7 @@ impl Inner {
     /// Begins a transaction. All in one message: a session keeps nothing of it, as a transaction pooler wants.
     fn begin(&self, institution_id: Option<&InstitutionId>, entry: &AuditEntry) -> String {
         let mut text = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}; \
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {TURN_TIMEOUT_MS}; \
              SET LOCAL statement_timeout = {}; SET LOCAL doorward.writer = 'on'; \
              SELECT pg_catalog.set_config('synchronous_commit', 'local', true) \
              WHERE pg_catalog.current_setting('synchronous_commit') = 'off'; \
@@ -94,8 +105,44 @@ impl Inner {
             let number = lock_number(self.statements.schema(), &id.to_string());
             text.push_str(&format!("; SELECT pg_catalog.pg_advisory_xact_lock({number})"));
         }
+        text.push_str(&format!("; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"));
         text
     }
+
+    /// Gives the feed's rows that other SQL left a number: all that are there the next one, unless they are very many. If that
+    /// is lost half-way, the next one does it.
+    pub(super) async fn number_foreign_changes(&self) -> Result<()> {
+        let begin = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {GENERATION_TIMEOUT_MS}; \
+             SET LOCAL statement_timeout = {}",
+            self.options.statement_limit().as_millis()
+        );
+        let number = async || {
+            let mut loan = self.lend().await?;
+            let mut link = loan.link()?;
+            link.simple(begin.clone()).await?;
+            // The lock first: what is seen after it belongs to the number.
+            let number = link.find("SELECT number FROM doorward_generation FOR UPDATE", &[], |row| row.count(0)).await?;
+            let numbered = link.execute(changes::NUMBER_SOME, &[FEED_ROWS_AT_ONCE.into()]).await?;
+            if numbered > 0 {
+                link.execute("UPDATE doorward_generation SET number = number + 1", &[]).await?;
+                forget(&mut link, number.unwrap_or_default()).await?;
+            }
+            link.simple("COMMIT".to_owned()).await?;
+            loan.give_back();
+            Ok(numbered)
+        };
+        while self.persist(self.options.operation_limit(), number).await? == FEED_ROWS_AT_ONCE {}
+        Ok(())
+    }
+}
+
+/// Forgets rows of the feed that nobody needs any more, at this generation.
+async fn forget(link: &mut Link<'_>, generation: u64) -> Result<(), Fault> {
+    if let Some(oldest) = generation.checked_sub(changes::KEPT_GENERATIONS) {
+        link.execute(changes::FORGET_SOME, &[oldest.into(), FEED_ROWS_AT_ONCE.saturating_mul(2).into()]).await?;
+    }
+    Ok(())
 }
 
 /// Ends the transaction. If its end is not known, what it made is kept for the next attempt.
@@ -137,7 +184,8 @@ async fn raise(link: &mut Link<'_>, touched: &[Change], at: Timestamp) -> Result
     let rows: Vec<_> = touched.iter().map(|change| change.values(0, at)).collect();
     let (arguments, unnest) = columns(&rows)?;
     let sql = format!(
-        "WITH raised AS (UPDATE doorward_generation SET number = number + 1 RETURNING number) \
+        "WITH patience AS MATERIALIZED (SELECT pg_catalog.set_config('lock_timeout', '{GENERATION_TIMEOUT_MS}', true)), \
+         raised AS (UPDATE doorward_generation SET number = number + 1 FROM patience RETURNING number) \
          INSERT INTO doorward_change_feed (generation, entity, entity_id, institution_id, region, old_hash, new_hash, \
          changed_at) SELECT raised.number, c.entity, c.entity_id, c.institution_id, c.region, c.old_hash, c.new_hash, \
          c.changed_at FROM raised, {unnest} AS c (generation, entity, entity_id, institution_id, region, old_hash, new_hash, \
@@ -149,12 +197,15 @@ async fn raise(link: &mut Link<'_>, touched: &[Change], at: Timestamp) -> Result
     };
     let generation = (first as &dyn crate::store::sql::value::Row).count(0)?;
     // Not with every change: one in so many forgets as many rows.
-    if generation % 256 == 0
-        && let Some(oldest) = generation.checked_sub(changes::KEPT_GENERATIONS)
-    {
-        link.execute(changes::FORGET, &[oldest.into()]).await?;
+    if generation % 256 == 0 {
+        forget(link, generation).await?;
     }
     Ok(())
+}
+
+/// Keeps an institution that a row will refer to from being deleted; `NotFound` / `institution_not_found` if it is not there.
+pub(super) async fn hold_institution(link: &mut Link<'_>, id: &InstitutionId) -> Result<(), Fault> {
+    if link.exists(institutions::HOLD, &[id.into()]).await? { Ok(()) } else { Err(institution_not_found(id).into()) }
 }
 
 /// `NotFound` / `institution_not_found` unless it is there.

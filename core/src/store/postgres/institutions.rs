@@ -1,6 +1,8 @@
 //! [`InstitutionStore`] in PostgreSQL.
 
-use super::PostgresStore;
+use std::error::Error as _;
+
+use super::{PostgresStore, errors::Fault};
 use crate::{
     error::{Error, Reason},
     model::{
@@ -19,7 +21,7 @@ use crate::{
 impl InstitutionStore for PostgresStore {
     fn insert_institution(&self, institution: Institution, audit: AuditEntry) -> Reply<Institution> {
         self.change(Some(institution.id.clone()), audit, async move |link| {
-            if link.execute(sql::INSERT, &sql::inserted(&institution)).await? == 0 {
+            if link.execute(sql::INSERT, &sql::inserted(&institution)).await.map_err(refused)? == 0 {
                 let message = format!("an institution {} exists", institution.id);
                 return Err(Error::new(Reason::InstitutionExists, message).field("institution_id").into());
             }
@@ -49,5 +51,18 @@ impl InstitutionStore for PostgresStore {
             link.execute(sql::UPDATE, &sql::updated(&after)).await?;
             Ok((after, vec![Change::institution(&id)]))
         })
+    }
+}
+
+/// What the table has against a new row, in the words of the server: another application's may have columns of which doorward
+/// knows nothing, and that must be given.
+fn refused(fault: Fault) -> Fault {
+    match fault {
+        Fault::Final(error) if error.reason() == Reason::DatabaseError => {
+            let said = error.source().map(ToString::to_string).unwrap_or_default();
+            let message = format!("the table institutions refuses a row with what doorward knows of an institution: {said}");
+            Fault::Final(Error::new(Reason::DatabaseError, message).because(error))
+        }
+        fault => fault,
     }
 }

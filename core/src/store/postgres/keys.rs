@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     PostgresStore,
-    change::check_institution,
+    change::{check_institution, hold_institution},
     errors::Fault,
     lookups::{ForCredential, ForRecord},
     statement::{Link, columns},
@@ -43,7 +43,7 @@ impl ApiKeyStore for PostgresStore {
         let institution_id = keys.first().map(|key| key.institution_id.clone());
         self.change(institution_id.clone(), audit, async move |link| {
             if let Some(id) = &institution_id {
-                check_institution(link, id).await?;
+                hold_institution(link, id).await?;
             }
             insert(link, &keys).await?;
             let touched = match &institution_id {
@@ -96,6 +96,10 @@ impl ApiKeyStore for PostgresStore {
         let (institution_id, id) = (institution_id.clone(), id.clone());
         let place = [(&id).into(), (&institution_id).into()];
         self.change(Some(institution_id.clone()), audit.clone(), async move |link| {
+            // Before the key's row, as the head of `change` says.
+            if matches!(key_change, KeyChange::Rotate { .. }) {
+                hold_institution(link, &institution_id).await?;
+            }
             let Some(before) = link.find(sql::FIND_TO_CHANGE, &place, sql::read).await? else {
                 check_institution(link, &institution_id).await?;
                 return Err(key_not_found(&id).into());
@@ -118,9 +122,8 @@ impl ApiKeyStore for PostgresStore {
         let institution_id = institution_id.clone();
         self.change(Some(institution_id.clone()), audit.clone(), async move |link| {
             check_institution(link, &institution_id).await?;
-            // Locked without waiting before they are changed, as the head of `change` says.
-            link.execute(sql::LOCK_ALL, &[(&institution_id).into()]).await?;
-            let revoked = link.execute(sql::REVOKE_ALL, &[audit.occurred_at.into(), (&institution_id).into()]).await?;
+            let values = [audit.occurred_at.into(), (&institution_id).into()];
+            let revoked = link.execute(sql::LOCK_AND_REVOKE_ALL, &values).await?;
             let touched = if revoked > 0 { vec![Change::keys_of(&institution_id)] } else { Vec::new() };
             Ok((revoked, touched))
         })

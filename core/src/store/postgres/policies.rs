@@ -1,6 +1,10 @@
 //! [`PolicyStore`] in PostgreSQL.
 
-use super::{PostgresStore, change::check_institution};
+use super::{
+    PostgresStore,
+    change::{check_institution, hold_institution},
+    errors::Fault,
+};
 use crate::{
     error::{Error, Reason},
     model::{
@@ -27,7 +31,8 @@ impl PolicyStore for PostgresStore {
             let place = [institution_id.into(), region.as_str().into()];
             // A config that is replaced need not be understood: so a damaged policy is repaired.
             let read = if matches!(action, PolicyAction::Upsert(_)) { sql::read_but_config } else { sql::read };
-            let before = link.find(sql::FIND_TO_CHANGE, &place, read).await?;
+            let find = if matches!(action, PolicyAction::Delete) { sql::FIND_TO_DELETE } else { sql::FIND_TO_CHANGE };
+            let before = link.find(find, &place, read).await?;
             let noted = link.find(sql::LAST_VERSION, &place, |row| row.integer(0)).await?.flatten();
             let last = noted.and_then(|version| u64::try_from(version).ok()).unwrap_or_default();
             let last = last.max(before.as_ref().map_or(0, |policy| policy.version));
@@ -35,10 +40,17 @@ impl PolicyStore for PostgresStore {
             let after = policy_change.apply(before.as_ref(), last, audit.occurred_at)?;
             let version = policy_change.history(before.as_ref(), after.as_ref(), last, &audit.actor, audit.occurred_at);
             match (&after, &before) {
-                (Some(after), _) => link.execute(sql::UPSERT, &sql::upserted(after)).await?,
-                (None, Some(before)) => link.execute(sql::DELETE, &[(&before.id).into()]).await?,
-                (None, None) => 0,
-            };
+                (Some(after), Some(_)) => _ = link.execute(sql::UPDATE, &sql::updated(after)).await?,
+                (Some(after), None) => {
+                    hold_institution(link, institution_id).await?;
+                    if link.execute(sql::INSERT, &sql::upserted(after)).await? == 0 {
+                        let message = "another transaction stored a policy in the same place again and again";
+                        return Err(Fault::Again(Error::new(Reason::Busy, message)));
+                    }
+                }
+                (None, Some(before)) => _ = link.execute(sql::DELETE, &[(&before.id).into()]).await?,
+                (None, None) => {}
+            }
             link.execute(sql::INSERT_HISTORY, &sql::noted(&version)).await?;
             let policy =
                 after.or(before).ok_or_else(|| Error::new(Reason::Bug, "a policy was neither there before nor after"))?;

@@ -74,8 +74,8 @@ fn qualify(sql: &str, schema: &str) -> String {
         let word = piece.trim_end();
         let name = word.trim_end_matches([',', ')', ';']);
         if matches!(before, "FROM" | "JOIN" | "INTO" | "UPDATE" | "TABLE") && TABLES.contains(&name) {
-            text.push_str(schema);
-            text.push('.');
+            // Quoted, since a schema may be called like a word of SQL.
+            text.extend(["\"", schema, "\"."]);
         }
         text.push_str(piece);
         if !word.is_empty() {
@@ -378,19 +378,20 @@ mod tests {
     #[test]
     fn tables_get_their_schema_and_nothing_else_does() {
         let qualified = qualify("SELECT institutions.id FROM institutions, x JOIN api_keys k ON true", "s");
-        assert_eq!(qualified, "SELECT institutions.id FROM s.institutions, x JOIN s.api_keys k ON true");
+        assert_eq!(qualified, "SELECT institutions.id FROM \"s\".institutions, x JOIN \"s\".api_keys k ON true");
         let nested = qualify("WITH x AS (UPDATE doorward_generation SET number = 1) SELECT * FROM x", "s");
-        assert_eq!(nested, "WITH x AS (UPDATE s.doorward_generation SET number = 1) SELECT * FROM x");
+        assert_eq!(nested, "WITH x AS (UPDATE \"s\".doorward_generation SET number = 1) SELECT * FROM x");
         let upsert = qualify("INSERT INTO doorward_key_usage (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET b = 1", "s");
-        assert_eq!(upsert, "INSERT INTO s.doorward_key_usage (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET b = 1");
+        assert_eq!(upsert, "INSERT INTO \"s\".doorward_key_usage (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET b = 1");
     }
 
     #[test]
     fn no_shared_statement_names_a_table_without_its_schema() {
         let statements = [
             audit::INSERT,
-            changes::GENERATION,
-            changes::FORGET,
+            changes::GENERATION_AND_UNNUMBERED,
+            changes::FORGET_SOME,
+            changes::NUMBER_SOME,
             institutions::FIND,
             institutions::EXISTS,
             institutions::INSERT,
@@ -401,10 +402,14 @@ mod tests {
             keys::FIND_IN_INSTITUTION,
             keys::INSERT,
             keys::UPDATE,
-            keys::REVOKE_ALL,
+            keys::FIND_TO_CHANGE,
+            keys::LOCK_AND_REVOKE_ALL,
+            institutions::HOLD,
             policies::FIND,
             policies::DECIDE,
-            policies::UPSERT,
+            policies::INSERT,
+            policies::UPDATE,
+            policies::FIND_TO_DELETE,
             policies::DELETE,
             policies::LAST_VERSION,
             policies::INSERT_HISTORY,
@@ -414,7 +419,10 @@ mod tests {
             for keyword in ["FROM ", "JOIN ", "INTO "] {
                 for (at, _) in text.match_indices(keyword) {
                     let rest = &text[at + keyword.len()..];
-                    assert!(rest.starts_with("s.") || rest.starts_with("unnest("), "{text}");
+                    assert!(
+                        rest.starts_with("\"s\".") || ["unnest(", "held "].iter().any(|other| rest.starts_with(other)),
+                        "{text}"
+                    );
                 }
             }
         }

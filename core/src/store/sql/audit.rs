@@ -1,7 +1,7 @@
 //! The table `audit_events`.
 
 use super::{
-    listing::{Listing, after_number},
+    listing::Listing,
     value::{Row, SqlValue, damaged},
 };
 use crate::{
@@ -116,5 +116,5 @@ pub(crate) fn list(query: &AuditQuery) -> Result<(String, Vec<SqlValue>)> {
     if let Some(until) = query.until {
         listing.filter("occurred_at < ?", [until.into()]);
     }
-    Ok(listing.page(&query.page, ["sequence"], after_number(&query.page)?))
+    listing.page_by_number(&query.page, "sequence")
 }

@@ -24,7 +24,12 @@ pub(crate) const KEPT_GENERATIONS: u64 = 20_000;
 /// How many keys a change may touch before the feed names their institution instead.
 pub(crate) const MOST_NAMED: usize = 256;
 
+#[cfg(feature = "sqlite")]
 pub(crate) const GENERATION: &str = "SELECT epoch, number FROM doorward_generation";
+/// The same, and 1 if the feed has rows without a number.
+#[cfg(feature = "postgres")]
+pub(crate) const GENERATION_AND_UNNUMBERED: &str = "SELECT epoch, number, \
+     (EXISTS (SELECT 1 FROM doorward_change_feed WHERE generation IS NULL))::int FROM doorward_generation";
 /// By how much. Gives the new number.
 #[cfg(feature = "sqlite")]
 pub(crate) const RAISE: &str = "UPDATE doorward_generation SET number = number + $1 RETURNING number";
@@ -32,7 +37,17 @@ pub(crate) const RAISE: &str = "UPDATE doorward_generation SET number = number +
 pub(crate) const INSERT: &str = "INSERT INTO doorward_change_feed (generation, entity, entity_id, institution_id, region, \
      old_hash, new_hash, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 /// Forgets what no reader needs any more: the greatest generation to forget.
+#[cfg(feature = "sqlite")]
 pub(crate) const FORGET: &str = "DELETE FROM doorward_change_feed WHERE generation <= $1";
+/// The same, so many rows at a time.
+#[cfg(feature = "postgres")]
+pub(crate) const FORGET_SOME: &str = "DELETE FROM doorward_change_feed WHERE sequence IN (SELECT sequence \
+     FROM doorward_change_feed WHERE generation <= $1 ORDER BY generation LIMIT $2)";
+/// Gives rows that other SQL left the number that comes next, so many at a time: how many.
+#[cfg(feature = "postgres")]
+pub(crate) const NUMBER_SOME: &str = "UPDATE doorward_change_feed SET generation = (SELECT number + 1 FROM \
+     doorward_generation) WHERE sequence IN (SELECT sequence FROM doorward_change_feed WHERE generation IS NULL \
+     ORDER BY sequence LIMIT $1)";
 
 /// What a change touched: a row of the feed.
 #[derive(Clone, Debug)]
@@ -108,7 +123,7 @@ impl Change {
     }
 }
 
-/// Reads a row of [`GENERATION`].
+/// Reads the epoch and the number of a row.
 pub(crate) fn read_generation(row: &dyn Row) -> Result<Generation> {
     Ok(Generation { epoch: row.required_text(0)?.to_owned(), number: row.count(1)? })
 }

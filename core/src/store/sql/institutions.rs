@@ -1,7 +1,7 @@
 //! The table `institutions`.
 
 use super::{
-    listing::{Listing, after_created},
+    listing::Listing,
     value::{Row, SqlValue, damaged},
 };
 use crate::{
@@ -15,10 +15,14 @@ use crate::{
 const SELECT: &str = "SELECT id, name, regions, created_at, updated_at FROM institutions";
 
 pub(crate) const FIND: &str = "SELECT id, name, regions, created_at, updated_at FROM institutions WHERE id = $1";
-/// The same, locked until the end of the transaction; fails at once where another one has it.
+/// The same, locked against other changes until the end of the transaction; fails at once where another one has it.
 #[cfg(feature = "postgres")]
 pub(crate) const FIND_TO_CHANGE: &str =
-    "SELECT id, name, regions, created_at, updated_at FROM institutions WHERE id = $1 FOR UPDATE NOWAIT";
+    "SELECT id, name, regions, created_at, updated_at FROM institutions WHERE id = $1 FOR NO KEY UPDATE NOWAIT";
+/// Keeps an institution from being deleted until the end of the transaction, as a row that refers to it will: asked for
+/// before such a row is stored, since that would wait. No other change of the institution is in its way.
+#[cfg(feature = "postgres")]
+pub(crate) const HOLD: &str = "SELECT 1 FROM institutions WHERE id = $1 FOR KEY SHARE NOWAIT";
 pub(crate) const EXISTS: &str = "SELECT 1 FROM institutions WHERE id = $1";
 /// Changes no row if the id is taken.
 pub(crate) const INSERT: &str = "INSERT INTO institutions (id, name, regions, created_at, updated_at) \
@@ -59,5 +63,5 @@ pub(crate) fn read(row: &dyn Row) -> Result<Institution> {
 
 /// The statement of a page.
 pub(crate) fn list(query: &InstitutionQuery) -> (String, Vec<SqlValue>) {
-    Listing::of(SELECT).page(&query.page, ["created_at", "id"], after_created(&query.page))
+    Listing::of(SELECT).page_by_creation(&query.page, "institutions", ["created_at", "id"])
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::{
-    listing::{Listing, after_created},
+    listing::Listing,
     value::{Row, SqlValue, damaged, json_text},
 };
 use crate::{
@@ -84,13 +84,16 @@ pub(crate) const FIND_BY_HASHES: &str = record!(" WHERE k.key_hash = ANY ($1)");
 /// Which of an array of hashes are stored.
 #[cfg(feature = "postgres")]
 pub(crate) const KNOWN_HASHES: &str = "SELECT key_hash FROM api_keys WHERE key_hash = ANY ($1)";
-/// As [`FIND_IN_INSTITUTION`], locked until the end of the transaction; fails at once where another one has it.
+/// As [`FIND_IN_INSTITUTION`], locked against other changes until the end of the transaction; fails at once where another one
+/// has it. References to the key (an application's log of its uses, say) are not in its way.
 #[cfg(feature = "postgres")]
-pub(crate) const FIND_TO_CHANGE: &str = record!(" WHERE k.id = $1 AND k.institution_id = $2 FOR UPDATE OF k NOWAIT");
-/// Locks an institution's keys that are not revoked; fails at once where another transaction has one.
+pub(crate) const FIND_TO_CHANGE: &str = record!(" WHERE k.id = $1 AND k.institution_id = $2 FOR NO KEY UPDATE OF k NOWAIT");
+/// As [`REVOKE_ALL`]; fails at once where another transaction has one of the keys. It changes what it locked, and nothing that
+/// came later, which might have to be waited for.
 #[cfg(feature = "postgres")]
-pub(crate) const LOCK_ALL: &str =
-    "SELECT 1 FROM api_keys WHERE institution_id = $1 AND revoked_at IS NULL ORDER BY id FOR UPDATE NOWAIT";
+pub(crate) const LOCK_AND_REVOKE_ALL: &str = "WITH held AS (SELECT id FROM api_keys \
+     WHERE institution_id = $2 AND revoked_at IS NULL ORDER BY id FOR NO KEY UPDATE NOWAIT) \
+     UPDATE api_keys SET revoked_at = $1, version = version + 1 FROM held WHERE api_keys.id = held.id";
 pub(crate) const FIND_BY_HASH: &str = record!(" WHERE k.key_hash = $1");
 pub(crate) const FIND_BY_ID: &str = record!(" WHERE k.id = $1");
 pub(crate) const FIND_IN_INSTITUTION: &str = record!(" WHERE k.id = $1 AND k.institution_id = $2");
@@ -106,6 +109,7 @@ pub(crate) const INSERT: &str =
 pub(crate) const UPDATE: &str = "UPDATE api_keys SET label = $1, revoked_at = $2, disabled_at = $3, expires_at = $4, \
      allowed_addresses = $5, metadata = $6, rotated_to = $7, version = $8 WHERE id = $9";
 /// What `KeyChange::Revoke` does to one, done to all of an institution: time, institution.
+#[cfg(feature = "sqlite")]
 pub(crate) const REVOKE_ALL: &str =
     "UPDATE api_keys SET revoked_at = $1, version = version + 1 WHERE institution_id = $2 AND revoked_at IS NULL";
 /// Notes a use, later than what is noted, of a key that exists: time, key.
@@ -227,7 +231,7 @@ pub(crate) fn list(query: &ApiKeyQuery, at: Timestamp) -> (String, Vec<SqlValue>
         None if query.include_revoked => {}
         None => listing.filter("k.revoked_at IS NULL", []),
     }
-    listing.page(&query.page, ["k.created_at", "k.id"], after_created(&query.page))
+    listing.page_by_creation(&query.page, "api_keys", ["k.created_at", "k.id"])
 }
 
 #[cfg(test)]

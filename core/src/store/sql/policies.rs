@@ -1,7 +1,7 @@
 //! The tables `institution_policies` and `doorward_policy_history`.
 
 use super::{
-    listing::{Listing, after_created, after_number},
+    listing::Listing,
     value::{Row, SqlValue, damaged},
 };
 use crate::{
@@ -21,15 +21,26 @@ macro_rules! record {
 }
 
 pub(crate) const FIND: &str = record!(" WHERE institution_id = $1 AND region = $2");
-/// The same, locked until the end of the transaction; fails at once where another one has it.
+/// The same, locked against other changes until the end of the transaction; fails at once where another one has it.
 #[cfg(feature = "postgres")]
-pub(crate) const FIND_TO_CHANGE: &str = record!(" WHERE institution_id = $1 AND region = $2 FOR UPDATE NOWAIT");
+pub(crate) const FIND_TO_CHANGE: &str = record!(" WHERE institution_id = $1 AND region = $2 FOR NO KEY UPDATE NOWAIT");
+/// The same, locked against references to it as well, as a deletion has to.
+#[cfg(feature = "postgres")]
+pub(crate) const FIND_TO_DELETE: &str = record!(" WHERE institution_id = $1 AND region = $2 FOR UPDATE NOWAIT");
 /// The policy of an institution in a region, on one view with whether the institution exists: region, institution.
 pub(crate) const DECIDE: &str = "SELECT p.id, p.version, p.config FROM institutions i \
      LEFT JOIN institution_policies p ON p.institution_id = i.id AND p.region = $1 WHERE i.id = $2";
+#[cfg(feature = "sqlite")]
 pub(crate) const UPSERT: &str = "INSERT INTO institution_policies (id, institution_id, region, version, created_at, updated_at, \
      config) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (institution_id, region) \
      DO UPDATE SET version = excluded.version, updated_at = excluded.updated_at, config = excluded.config";
+/// Stores a first version; changes no row if another transaction has stored one meanwhile.
+#[cfg(feature = "postgres")]
+pub(crate) const INSERT: &str = "INSERT INTO institution_policies (id, institution_id, region, version, created_at, updated_at, \
+     config) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+/// Replaces a policy that was found: version, date, config, id.
+#[cfg(feature = "postgres")]
+pub(crate) const UPDATE: &str = "UPDATE institution_policies SET version = $1, updated_at = $2, config = $3 WHERE id = $4";
 pub(crate) const DELETE: &str = "DELETE FROM institution_policies WHERE id = $1";
 pub(crate) const LAST_VERSION: &str =
     "SELECT max(version) FROM doorward_policy_history WHERE institution_id = $1 AND region = $2";
@@ -38,7 +49,13 @@ pub(crate) const INSERT_HISTORY: &str = "INSERT INTO doorward_policy_history (in
 const SELECT_HISTORY: &str = "SELECT institution_id, region, version, policy_id, action, config, changed_by, changed_at \
      FROM doorward_policy_history";
 
-/// The values of [`UPSERT`].
+/// The values of [`UPDATE`].
+#[cfg(feature = "postgres")]
+pub(crate) fn updated(policy: &Policy) -> [SqlValue; 4] {
+    [policy.version.into(), policy.updated_at.into(), SqlValue::Json(Some(policy.config.to_json())), (&policy.id).into()]
+}
+
+/// The values of a whole policy.
 pub(crate) fn upserted(policy: &Policy) -> [SqlValue; 7] {
     [
         (&policy.id).into(),
@@ -133,7 +150,7 @@ fn action_word(action: HistoryAction) -> &'static str {
 pub(crate) fn list(query: &PolicyQuery) -> (String, Vec<SqlValue>) {
     let mut listing = Listing::of(record!(""));
     listing.filter("institution_id = ?", [(&query.institution_id).into()]);
-    listing.page(&query.page, ["created_at", "id"], after_created(&query.page))
+    listing.page_by_creation(&query.page, "institution_policies", ["created_at", "id"])
 }
 
 /// The statement of a page of history.
@@ -141,5 +158,5 @@ pub(crate) fn history(query: &PolicyHistoryQuery) -> Result<(String, Vec<SqlValu
     let mut listing = Listing::of(SELECT_HISTORY);
     listing.filter("institution_id = ?", [(&query.institution_id).into()]);
     listing.filter("region = ?", [query.region.as_str().into()]);
-    Ok(listing.page(&query.page, ["version"], after_number(&query.page)?))
+    listing.page_by_number(&query.page, "version")
 }

@@ -1,5 +1,5 @@
 -- The first tables, and what makes an application's own tables of these names fit: nothing is dropped or rewritten.
--- The schema's name stands for {schema}. Ids compare by their bytes, so that pages are cut alike under every collation.
+-- The schema's name, quoted, is put for {schema}. Ids compare by their bytes, so that pages are cut alike under every collation.
 
 CREATE TABLE IF NOT EXISTS institutions (
     id text COLLATE "C" PRIMARY KEY,
@@ -47,8 +47,11 @@ CREATE TABLE IF NOT EXISTS audit_events (
     method text NOT NULL,
     path text NOT NULL
 );
--- An application's rows have a number from now on; those from before have none, and stay out of doorward's lists.
+-- An application's rows have a number and a date from now on; those from before have none, and stay out of doorward's lists.
+-- The default is evaluated with the rights of whoever stores a row, and an application's role has none on what is doorward's:
+-- so everybody may draw a number. (An identity column would need none, but must be NOT NULL, which old rows cannot be.)
 CREATE SEQUENCE doorward_audit_sequence;
+GRANT USAGE ON SEQUENCE doorward_audit_sequence TO PUBLIC;
 ALTER TABLE audit_events
     ADD COLUMN IF NOT EXISTS occurred_at timestamptz,
     ADD COLUMN IF NOT EXISTS api_key_id text,
@@ -64,9 +67,16 @@ ALTER TABLE audit_events
     ADD COLUMN IF NOT EXISTS client_address text,
     ADD COLUMN IF NOT EXISTS error text,
     ADD COLUMN IF NOT EXISTS sequence bigint;
-ALTER TABLE audit_events ALTER COLUMN sequence SET DEFAULT nextval('{schema}.doorward_audit_sequence');
-ALTER SEQUENCE doorward_audit_sequence OWNED BY audit_events.sequence;
-CREATE UNIQUE INDEX IF NOT EXISTS doorward_audit_events_sequence ON audit_events (sequence) WHERE sequence IS NOT NULL;
+ALTER TABLE audit_events ALTER COLUMN sequence SET DEFAULT pg_catalog.nextval('{schema}.doorward_audit_sequence'::pg_catalog.regclass);
+DO $$
+BEGIN
+    IF NOT (SELECT atthasdef FROM pg_catalog.pg_attribute
+        WHERE attrelid = '{schema}.audit_events'::pg_catalog.regclass AND attname = 'occurred_at') THEN
+        ALTER TABLE {schema}.audit_events ALTER COLUMN occurred_at SET DEFAULT pg_catalog.clock_timestamp();
+    END IF;
+END $$;
+-- Not unique: an index of a partitioned table could not be. Not owned by the column: the table's owner may be another.
+CREATE INDEX IF NOT EXISTS doorward_audit_events_sequence ON audit_events (sequence) WHERE sequence IS NOT NULL;
 CREATE INDEX IF NOT EXISTS doorward_audit_events_institution ON audit_events (institution_id, sequence) WHERE sequence IS NOT NULL;
 CREATE INDEX IF NOT EXISTS doorward_audit_events_actor ON audit_events (actor, sequence) WHERE sequence IS NOT NULL;
 CREATE INDEX IF NOT EXISTS doorward_audit_events_action ON audit_events (action, sequence) WHERE sequence IS NOT NULL;
@@ -98,7 +108,7 @@ CREATE TABLE doorward_generation (
     epoch text NOT NULL,
     number bigint NOT NULL
 ) WITH (fillfactor = 10);
-INSERT INTO doorward_generation (one, epoch, number) VALUES (1, gen_random_uuid()::text, 0);
+INSERT INTO doorward_generation (one, epoch, number) VALUES (1, pg_catalog.gen_random_uuid()::text, 0);
 
 -- A row without a generation is a change by other SQL that no process has numbered yet. A row without an institution
 -- stands for all of its kind.
@@ -124,15 +134,20 @@ CREATE TABLE doorward_cache_leases (
 
 -- Changes by other SQL. doorward's own transactions set doorward.writer and say by themselves what they touch. These
 -- functions run with the rights of their owner, since other roles have none on the feed, and with a search path that
--- nobody else can fill. They only insert, so they make no other transaction wait and fail none.
+-- nobody else can fill. They only insert, so they make no other transaction wait and fail none. Only their owner may make
+-- triggers of them; to fire one takes no right.
 
 CREATE FUNCTION doorward_note_institution() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO {schema}.doorward_change_feed (entity, entity_id, institution_id, changed_at)
-    SELECT DISTINCT 'institution', touched.id, touched.id, clock_timestamp()
-    FROM (VALUES (CASE WHEN TG_OP <> 'INSERT' THEN OLD.id END), (CASE WHEN TG_OP <> 'DELETE' THEN NEW.id END)) AS touched (id)
-    WHERE touched.id IS NOT NULL;
+    IF TG_OP <> 'INSERT' THEN
+        INSERT INTO {schema}.doorward_change_feed (entity, entity_id, institution_id, changed_at)
+        VALUES ('institution', OLD.id, OLD.id, clock_timestamp());
+    END IF;
+    IF TG_OP = 'INSERT' OR (TG_OP = 'UPDATE' AND NEW.id IS DISTINCT FROM OLD.id) THEN
+        INSERT INTO {schema}.doorward_change_feed (entity, entity_id, institution_id, changed_at)
+        VALUES ('institution', NEW.id, NEW.id, clock_timestamp());
+    END IF;
     RETURN NULL;
 END $$;
 
@@ -168,6 +183,22 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- A policy that other SQL deletes leaves its last number behind, as one that doorward deletes does. The row is locked by
+-- whoever deletes it, so only a transaction with an old view can meet a number that it does not see: it is left alone. So is
+-- a policy of nobody, which an application's table may allow.
+CREATE FUNCTION doorward_keep_version() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO {schema}.doorward_policy_history
+        (institution_id, region, version, policy_id, action, config, changed_by, changed_at)
+    SELECT OLD.institution_id, OLD.region, OLD.version + 1, OLD.id, 'deleted', NULL, 'system', clock_timestamp()
+    WHERE OLD.institution_id IS NOT NULL AND OLD.region IS NOT NULL
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+EXCEPTION WHEN serialization_failure THEN
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION doorward_note_truncate() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -192,23 +223,28 @@ BEGIN
     RETURN NEW;
 END $$;
 
+REVOKE ALL ON FUNCTION doorward_note_institution(), doorward_note_key(), doorward_note_policy(), doorward_note_truncate(),
+    doorward_raise_version(), doorward_continue_version(), doorward_keep_version() FROM PUBLIC;
+
 CREATE TRIGGER doorward_note AFTER INSERT OR UPDATE OR DELETE ON institutions FOR EACH ROW
-    WHEN (current_setting('doorward.writer', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION doorward_note_institution();
+    WHEN (pg_catalog.current_setting('doorward.writer', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION doorward_note_institution();
 CREATE TRIGGER doorward_truncate AFTER TRUNCATE ON institutions FOR EACH STATEMENT
     EXECUTE FUNCTION doorward_note_truncate('institution');
 
 CREATE TRIGGER doorward_note AFTER INSERT OR UPDATE OR DELETE ON api_keys FOR EACH ROW
-    WHEN (current_setting('doorward.writer', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION doorward_note_key();
+    WHEN (pg_catalog.current_setting('doorward.writer', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION doorward_note_key();
 CREATE TRIGGER doorward_version BEFORE UPDATE ON api_keys FOR EACH ROW
-    WHEN (current_setting('doorward.writer', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION doorward_raise_version();
+    WHEN (pg_catalog.current_setting('doorward.writer', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION doorward_raise_version();
 CREATE TRIGGER doorward_truncate AFTER TRUNCATE ON api_keys FOR EACH STATEMENT
     EXECUTE FUNCTION doorward_note_truncate('api_key');
 
 CREATE TRIGGER doorward_note AFTER INSERT OR UPDATE OR DELETE ON institution_policies FOR EACH ROW
-    WHEN (current_setting('doorward.writer', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION doorward_note_policy();
+    WHEN (pg_catalog.current_setting('doorward.writer', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION doorward_note_policy();
 CREATE TRIGGER doorward_version BEFORE UPDATE ON institution_policies FOR EACH ROW
-    WHEN (current_setting('doorward.writer', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION doorward_raise_version();
+    WHEN (pg_catalog.current_setting('doorward.writer', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION doorward_raise_version();
 CREATE TRIGGER doorward_continue BEFORE INSERT ON institution_policies FOR EACH ROW
-    WHEN (current_setting('doorward.writer', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION doorward_continue_version();
+    WHEN (pg_catalog.current_setting('doorward.writer', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION doorward_continue_version();
+CREATE TRIGGER doorward_keep AFTER DELETE ON institution_policies FOR EACH ROW
+    WHEN (pg_catalog.current_setting('doorward.writer', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION doorward_keep_version();
 CREATE TRIGGER doorward_truncate AFTER TRUNCATE ON institution_policies FOR EACH STATEMENT
     EXECUTE FUNCTION doorward_note_truncate('policy');

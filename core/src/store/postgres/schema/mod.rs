@@ -3,7 +3,7 @@
 
 mod adoption;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{
     Inner,
@@ -17,8 +17,12 @@ const MIGRATIONS: [(&str, &str); 1] = [("tables", include_str!("../migrations/00
 
 /// How long the migrations may take: a large table that is adopted gets indexes.
 const LIMIT: Duration = Duration::from_secs(600);
-/// How long they wait for an application's locks before they let it pass and try again.
-const LOCK_TIMEOUT_MS: u64 = 2000;
+/// How long they wait for an application's lock before they let it pass and try again: less than the server's
+/// `deadlock_timeout`, 1 s by default, so that the application is not the one that a deadlock hits.
+const LOCK_TIMEOUT_MS: u64 = 500;
+
+const MIGRATED: &str = "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     WHERE n.nspname = $1 AND c.relname = 'doorward_migrations' AND c.relkind = 'r'";
 
 /// Whether tables that an application made are taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,18 +40,27 @@ impl Inner {
         if version == newest() {
             return Ok(());
         }
-        self.persist(LIMIT, async || {
-            let mut loan = self.lend().await?;
-            let mut link = loan.link()?.limited(LIMIT);
-            link.simple(begin(&self.statements)).await?;
-            if let Some(sql) = self.missing(&mut link, adoption).await? {
-                link.simple(sql).await.map_err(|fault| self.explain(fault))?;
+        let began = Instant::now();
+        self.persist(LIMIT, async || match self.migrate_once(adoption).await {
+            // To make indexes may take long; to wait for locks, or for a server that is away, need not.
+            Err(Fault::Again(error) | Fault::Lost(error)) if began.elapsed() > self.options.operation_limit() => {
+                Err(Fault::Final(error))
             }
-            link.simple("COMMIT".to_owned()).await?;
-            loan.give_back();
-            Ok(())
+            answer => answer,
         })
         .await
+    }
+
+    async fn migrate_once(&self, adoption: Adoption) -> Result<(), Fault> {
+        let mut loan = self.lend().await?;
+        let mut link = loan.link()?.limited(LIMIT);
+        link.simple(begin(&self.statements)).await?;
+        if let Some(sql) = self.missing(&mut link, adoption).await? {
+            link.simple(sql).await.map_err(|fault| self.explain(fault))?;
+        }
+        link.simple("COMMIT".to_owned()).await?;
+        loan.give_back();
+        Ok(())
     }
 
     /// What [`migrate`](Self::migrate) would run.
@@ -58,8 +71,9 @@ impl Inner {
 
     /// The version of the schema, 0 for none. `Database` / `newer_schema` if a later doorward made it.
     pub(super) async fn version(&self, link: &mut Link<'_>) -> Result<u64, Fault> {
-        let name = format!("{}.doorward_migrations", self.statements.schema());
-        if !link.exists("SELECT 1 WHERE to_regclass($1) IS NOT NULL", &[name.as_str().into()]).await? {
+        // Not by to_regclass: within a transaction that began before another process made the table, it may remember that there
+        // was none.
+        if !link.exists(MIGRATED, &[self.statements.schema().into()]).await? {
             return Ok(0);
         }
         let version = link.find("SELECT coalesce(max(version), 0) FROM doorward_migrations", &[], |row| row.count(0)).await?;
@@ -77,15 +91,18 @@ impl Inner {
         if had == newest() {
             return Ok(None);
         }
-        let schema = self.statements.schema();
+        let name = self.statements.schema();
+        let schema = format!("\"{name}\"");
         let mut sql = String::new();
-        if had == 0 {
-            adoption::check(link, schema, adoption).await?;
-            if !link.exists("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", &[schema.into()]).await? {
-                sql.push_str(&format!("CREATE SCHEMA {schema};\n"));
-            }
+        let theirs = if had == 0 { adoption::check(link, name, adoption).await? } else { Vec::new() };
+        if had == 0 && !link.exists("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", &[name.into()]).await? {
+            sql.push_str(&format!("CREATE SCHEMA {schema};\n"));
         }
         sql.push_str(&format!("SET LOCAL search_path = {schema};\n"));
+        if !theirs.is_empty() {
+            // All at once and before anything else: nothing is waited for afterwards.
+            sql.push_str(&format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE;\n", theirs.join(", ")));
+        }
         if had == 0 {
             sql.push_str(
                 "CREATE TABLE doorward_migrations (version bigint PRIMARY KEY, name text NOT NULL, \
@@ -93,7 +110,7 @@ impl Inner {
             );
         }
         for (number, (name, statements)) in (1_u64..).zip(MIGRATIONS).filter(|(number, _)| *number > had) {
-            sql.push_str(&format!("\n{}\n", statements.replace("{schema}", schema)));
+            sql.push_str(&format!("\n{}\n", statements.replace("{schema}", &schema)));
             sql.push_str(&format!("INSERT INTO doorward_migrations VALUES ({number}, '{name}', clock_timestamp());\n"));
         }
         Ok(Some(sql))
@@ -109,6 +126,14 @@ impl Inner {
                     self.statements.schema()
                 );
                 Fault::Final(Error::new(Reason::PermissionDenied, message).field("DOORWARD_SCHEMA").because(error))
+            }
+            Fault::Again(error) if error.reason() == Reason::Busy => {
+                let message = format!(
+                    "another application kept holding locks on the tables in the schema {}; nothing was changed: try again \
+                     when it is quiet, or end its long transactions",
+                    self.statements.schema()
+                );
+                Fault::Again(Error::new(Reason::Busy, message).because(error))
             }
             fault => fault,
         }
