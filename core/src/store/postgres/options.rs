@@ -190,6 +190,9 @@ impl Target {
                 let message = "has an sslmode that is not supported: use disable, prefer, require, verify-ca or verify-full";
                 return Err(wrong_url(message));
             }
+            // As libpq has it: where a root certificate is given, it is not given for nothing.
+            let checked = matches!(parsed.get_ssl_mode(), PgSslMode::Require) && has_root_certificate(&url);
+            let parsed = if checked { parsed.ssl_mode(PgSslMode::VerifyCa) } else { parsed };
             targets.push(session(parsed, pooled, options.statement_timeout));
         }
         Ok(Self { hosts: targets, pooled })
@@ -208,6 +211,10 @@ pub(super) fn place(host: &PgConnectOptions) -> String {
         Some(socket) => format!("{} port {} database {database}", socket.display(), host.get_port()),
         None => format!("{}:{} database {database}", host.get_host(), host.get_port()),
     }
+}
+
+fn has_root_certificate(url: &Url) -> bool {
+    url.query_pairs().any(|(name, _)| name == "sslrootcert")
 }
 
 /// Takes doorward's own parameters out of the URL; answers whether a pooler stands between.
