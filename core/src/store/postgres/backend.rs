@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Inner, PostgresStore, errors::Fault, lookups::ForAdmission, statement::Link};
+use super::{Inner, PostgresStore, connections::Purpose, errors::Fault, lookups::ForAdmission, statement::Link};
 use crate::{
     error::{Error, Reason, Result},
     model::{
@@ -103,10 +103,8 @@ impl Inner {
 
     /// Gives the feed's rows that other SQL left the next number. If that is lost half-way, the next one does it.
     async fn number_foreign_changes(&self) -> Result<()> {
-        self.persist(self.options.operation_limit(), async || {
-            let mut loan = self.lend().await?;
-            let mut link = loan.link()?;
-            link.simple("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL doorward.writer = 'on'".to_owned()).await?;
+        let begin = format!("{}; SET LOCAL doorward.writer = 'on'", self.begin());
+        let number = async |link: &mut Link<'_>| {
             // The lock first: what is seen after it belongs to the number.
             link.execute("SELECT 1 FROM doorward_generation FOR UPDATE", &[]).await?;
             let numbered = link.execute(
@@ -117,9 +115,11 @@ impl Inner {
             if numbered.await? > 0 {
                 link.execute("UPDATE doorward_generation SET number = number + 1", &[]).await?;
             }
-            link.simple("COMMIT".to_owned()).await?;
-            loan.give_back();
             Ok(())
+        };
+        self.persist(self.options.operation_limit(), async || {
+            let ((), loan) = self.transaction(Purpose::Other, begin.clone(), &number).await?;
+            loan.commit().await
         })
         .await
     }

@@ -12,7 +12,7 @@
 
 use super::{
     Inner,
-    attempts::Loan,
+    connections::Purpose,
     errors::Fault,
     statement::{Link, columns},
 };
@@ -31,8 +31,9 @@ use crate::{
     token::KeyHash,
 };
 
-/// How long a change waits for a lock before it gives back what it has and tries again.
-const LOCK_TIMEOUT_MS: u64 = 500;
+/// How long a change waits for a lock before it gives back what it has and tries again; less where statements have less
+/// time than twice this.
+const LOCK_TIMEOUT_MS: u128 = 500;
 
 const MADE_BEFORE: &str = "SELECT 1 FROM audit_events WHERE id = $1";
 
@@ -44,29 +45,34 @@ impl Inner {
         entry: &AuditEntry,
         work: impl AsyncFn(&mut Link<'_>) -> Result<(T, Vec<Change>), Fault>,
     ) -> Result<T> {
-        // What an attempt made whose COMMIT was not answered.
+        // What an attempt made whose COMMIT was sent and not answered.
         let mut made = None;
-        let begin = self.begin(institution_id, entry);
+        let begin = self.begin_change(institution_id, entry);
         let answer = self
             .persist(self.options.operation_limit(), async || {
-                let mut loan = self.lend().await?;
-                let mut link = loan.link()?;
-                link.simple(begin.clone()).await?;
-                if made.is_some() {
-                    if link.exists(MADE_BEFORE, &[(&entry.id).into()]).await? {
-                        // Nobody waits for this: the connection is thrown away, and the transaction with it.
-                        return made.take().ok_or_else(|| Error::new(Reason::Bug, "an answer was lost").into());
-                    }
-                    made = None;
-                }
-                match framed(&mut link, entry, &work).await {
-                    Ok(answer) => commit(loan, answer, &mut made).await,
-                    Err(fault) => {
-                        if !matches!(fault, Fault::Lost(_)) && link.simple("ROLLBACK".to_owned()).await.is_ok() {
-                            loan.give_back();
+                let attempt = async |link: &mut Link<'_>| {
+                    if made.is_some() {
+                        if link.exists(MADE_BEFORE, &[(&entry.id).into()]).await? {
+                            return Ok(None);
                         }
-                        Err(fault)
+                        made = None;
                     }
+                    framed(link, entry, &work).await.map(Some)
+                };
+                let (answer, loan) = self.transaction(Purpose::Other, begin.clone(), attempt).await?;
+                let Some(answer) = answer else {
+                    // Nobody waits for this transaction: the connection is thrown away with it.
+                    return made.take().ok_or_else(|| Error::new(Reason::Bug, "an answer was lost").into());
+                };
+                // Before it is sent: if the time is over meanwhile, nobody is there to note it.
+                made = Some(answer);
+                match loan.commit().await {
+                    Ok(()) => made.take().ok_or_else(|| Error::new(Reason::Bug, "an answer was lost").into()),
+                    Err(refused) if refused.is_refusal() => {
+                        made = None;
+                        Err(refused)
+                    }
+                    Err(Fault::Lost(error) | Fault::Final(error) | Fault::Again(error)) => Err(Fault::Lost(error)),
                 }
             })
             .await;
@@ -79,15 +85,16 @@ impl Inner {
         }
     }
 
-    /// Begins a transaction. All in one message: a session keeps nothing of it, as a transaction pooler wants.
-    fn begin(&self, institution_id: Option<&InstitutionId>, entry: &AuditEntry) -> String {
+    /// Begins the transaction of a change. All in one message: a session keeps nothing of it, as a transaction pooler wants.
+    fn begin_change(&self, institution_id: Option<&InstitutionId>, entry: &AuditEntry) -> String {
+        // To wait for a lock is to be tried again, and must not look like a statement that takes too long.
+        let lock_timeout = LOCK_TIMEOUT_MS.min(self.options.statement_limit().as_millis() / 2).max(1);
         let mut text = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}; \
-             SET LOCAL statement_timeout = {}; SET LOCAL doorward.writer = 'on'; \
+            "{}; SET LOCAL lock_timeout = {lock_timeout}; SET LOCAL doorward.writer = 'on'; \
              SELECT pg_catalog.set_config('synchronous_commit', 'local', true) \
              WHERE pg_catalog.current_setting('synchronous_commit') = 'off'; \
              SELECT pg_catalog.pg_advisory_xact_lock({})",
-            self.options.statement_limit().as_millis(),
+            self.begin(),
             lock_number("change", &entry.id.to_string()),
         );
         if let Some(id) = institution_id {
@@ -95,22 +102,6 @@ impl Inner {
             text.push_str(&format!("; SELECT pg_catalog.pg_advisory_xact_lock({number})"));
         }
         text
-    }
-}
-
-/// Ends the transaction. If its end is not known, what it made is kept for the next attempt.
-async fn commit<T>(mut loan: Loan<'_>, answer: T, made: &mut Option<T>) -> Result<T, Fault> {
-    match loan.link()?.simple("COMMIT".to_owned()).await {
-        Ok(()) => {
-            loan.give_back();
-            Ok(answer)
-        }
-        // The server said that it took everything back.
-        Err(Fault::Again(error)) => Err(Fault::Again(error)),
-        Err(Fault::Lost(error) | Fault::Final(error)) => {
-            *made = Some(answer);
-            Err(Fault::Lost(error))
-        }
     }
 }
 
