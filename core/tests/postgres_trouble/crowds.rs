@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use doorward::{AuditQuery, NewKey, PolicyConfig, Reason, Region, Role, Verdict};
+use doorward::{AuditQuery, ImportedKey, KeyHash, NewKey, PolicyConfig, Reason, Region, Role, Verdict};
 use doorward_test_servers::Database;
 
 use crate::stage::{
@@ -256,4 +256,24 @@ fn lookups_get_their_turn_among_changes_that_wait_for_a_lock_even_on_one_connect
     let books = Books::of_database(&database);
     books.agree();
     assert_eq!(books.keys, 17);
+}
+
+#[test]
+fn a_large_import_has_the_time_of_all_its_statements() {
+    const KEYS: u64 = 50_000;
+    let database = Database::fresh();
+    let limits = options(&database.url(), Duration::from_secs(1)).statement_timeout(Duration::from_secs(3)).unwrap();
+    let stage = Stage::new(limits);
+    // Each statement takes a second: all of them more than any other change may.
+    database.psql(
+        "CREATE FUNCTION rest() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$; \
+         CREATE TRIGGER rest BEFORE INSERT ON doorward.api_keys FOR EACH STATEMENT EXECUTE FUNCTION rest()",
+    );
+    let key =
+        |number: u64| ImportedKey { key_hash: KeyHash::of(&number.to_string()), key: NewKey::new("imported", Role::ReadOnly) };
+    let report = stage.door.import_keys(&stage.acme, (0..KEYS).map(key).collect(), false).unwrap();
+    assert_eq!(report.imported.len() as u64, KEYS);
+    let books = Books::of_database(&database);
+    books.agree();
+    assert_eq!(books.keys, KEYS);
 }

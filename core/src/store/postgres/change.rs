@@ -10,6 +10,8 @@
 //! of its own, named by its audit entry; the next attempt takes it, which waits for the end of the one before, and then
 //! looks for the entry. So a change is never made twice, and never said to have failed when it was made.
 
+use std::time::Duration;
+
 use super::{
     Inner,
     connections::Purpose,
@@ -38,9 +40,10 @@ const LOCK_TIMEOUT_MS: u128 = 500;
 const MADE_BEFORE: &str = "SELECT 1 FROM audit_events WHERE id = $1";
 
 impl Inner {
-    /// Makes a change. `work` answers what it made and what it touched: nothing, if all stays as it was.
+    /// Makes a change within this time. `work` answers what it made and what it touched: nothing, if all stays as it was.
     pub(super) async fn change<T>(
         &self,
+        limit: Duration,
         institution_id: Option<&InstitutionId>,
         entry: &AuditEntry,
         work: impl AsyncFn(&mut Link<'_>) -> Result<(T, Vec<Change>), Fault>,
@@ -49,7 +52,7 @@ impl Inner {
         let mut made = None;
         let begin = self.begin_change(institution_id, entry);
         let answer = self
-            .persist(self.options.operation_limit(), async || {
+            .persist(limit, async || {
                 let attempt = async |link: &mut Link<'_>| {
                     if made.is_some() {
                         if link.exists(MADE_BEFORE, &[(&entry.id).into()]).await? {

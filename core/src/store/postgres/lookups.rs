@@ -142,7 +142,9 @@ async fn serve<Q: Question>(waiting: &Lock<Waiting<Q>>, inner: &Inner) {
         let pause = match timeout_at(end.into(), unpanicked(attempt)).await {
             Ok(Ok(Ok(answers))) => {
                 batch.drain(..).zip(answers).for_each(|(asked, answer)| answer_with(asked.completer, answer));
-                (pauses, last) = (attempts::pauses(), None);
+                if last.take().is_some() {
+                    pauses = attempts::pauses();
+                }
                 continue;
             }
             Ok(Err(error) | Ok(Err(Fault::Final(error)))) => {

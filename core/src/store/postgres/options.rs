@@ -124,7 +124,13 @@ impl PostgresOptions {
 
     /// How long an operation takes at most, all its attempts together.
     pub(super) fn operation_limit(&self) -> Duration {
-        self.acquire_timeout.saturating_add(self.statement_timeout)
+        self.operation_limit_of(1)
+    }
+
+    /// The same for one that has so many long statements.
+    pub(super) fn operation_limit_of(&self, statements: usize) -> Duration {
+        let statements = u32::try_from(statements.max(1)).unwrap_or(u32::MAX);
+        self.acquire_timeout.saturating_add(self.statement_timeout.saturating_mul(statements))
     }
 }
 
