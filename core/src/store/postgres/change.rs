@@ -81,7 +81,7 @@ impl Inner {
             .await;
         match (answer, made) {
             (Err(error), Some(_)) => {
-                let message = "the connection was lost while the change was committed: it may have been made or not";
+                let message = "no answer came to the COMMIT of the change: it may have been made or not";
                 Err(Error::new(Reason::OutcomeUnknown, message).because(error))
             }
             (answer, _) => answer,

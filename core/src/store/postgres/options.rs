@@ -41,8 +41,9 @@ impl PostgresOptions {
     /// Several hosts may be named (`host1:5432,host2:5432`): the first that is no standby is used. A Unix socket is named
     /// by `?host=/path`. Parameters are those of libpq: `sslmode` (`disable`, `prefer`, `require`, `verify-ca`,
     /// `verify-full`), `sslrootcert`, `sslcert`, `sslkey`, `host`, `port`, `dbname`, `user`, `password`,
-    /// `application_name`, `options`, `target_session_attrs` (`read-write`, which holds anyway). `pgbouncer=true` stands for
-    /// a pooler that gives each transaction another connection: no statement is prepared then.
+    /// `application_name`, `options`, `target_session_attrs` (`read-write`, which holds anyway). `sslmode=require` with an
+    /// `sslrootcert` means `verify-ca`. `pgbouncer=true` stands for a pooler that gives each transaction another
+    /// connection: no statement is prepared then, and each operation is a transaction.
     ///
     /// # Errors
     /// `Config` / `invalid_variable` naming `DATABASE_URL`. The URL is not repeated: it may hold a password.
@@ -220,7 +221,7 @@ pub(super) fn place(host: &PgConnectOptions) -> String {
 }
 
 fn has_root_certificate(url: &Url) -> bool {
-    url.query_pairs().any(|(name, _)| name == "sslrootcert")
+    url.query_pairs().any(|(name, _)| name == "sslrootcert") || std::env::var_os("PGSSLROOTCERT").is_some()
 }
 
 /// Takes doorward's own parameters out of the URL; answers whether a pooler stands between.
