@@ -5,7 +5,12 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Inner, connections::Lent, errors::Fault, statement::Link};
+use super::{
+    Inner,
+    connections::{Lent, Purpose},
+    errors::Fault,
+    statement::Link,
+};
 use crate::error::{Error, Reason, Result};
 
 /// Pauses grow from the one to the other, each drawn at random so that many do not come back at once.
@@ -15,13 +20,13 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 /// A connection in use. Unless it is given back it is thrown away: what broke off in the middle leaves nobody knows what.
 pub(super) struct Loan<'a> {
     inner: &'a Inner,
-    lent: Option<Lent>,
+    lent: Option<Lent<'a>>,
 }
 
 impl<'a> Loan<'a> {
     pub(super) fn link(&mut self) -> Result<Link<'_>, Fault> {
         match &mut self.lent {
-            Some(lent) => Ok(Link::new(lent, &self.inner.statements)),
+            Some(lent) => Ok(Link::new(lent.connection(), &self.inner.statements)),
             None => Err(Error::new(Reason::Bug, "a connection was used after it was given back").into()),
         }
     }
@@ -30,40 +35,108 @@ impl<'a> Loan<'a> {
     pub(super) fn give_back(mut self) {
         drop(self.lent.take());
     }
+
+    /// Ends a transaction that is to stay. After a fault that is no [refusal](Fault::is_refusal) it may have stayed or not.
+    pub(super) async fn commit(mut self) -> Result<(), Fault> {
+        let committed = self.link()?.simple("COMMIT".to_owned()).await;
+        self.end(committed.as_ref().err());
+        committed
+    }
+
+    /// Lets go of the connection after work that ended well, or with this fault, outside of a transaction.
+    fn end(mut self, fault: Option<&Fault>) {
+        match (fault, self.lent.take()) {
+            (Some(Fault::Lost(_)), Some(lent)) => self.inner.connections.lose(lent),
+            (_, lent) => drop(lent),
+        }
+    }
 }
 
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
         if let Some(lent) = self.lent.take() {
-            self.inner.connections.discard(lent);
+            lent.discard();
         }
     }
 }
 
 impl Inner {
     pub(super) async fn lend(&self) -> Result<Loan<'_>, Fault> {
-        Ok(Loan { inner: self, lent: Some(self.connections.lend().await?) })
+        self.lend_for(Purpose::Other).await
     }
 
-    /// Makes what is safe to repeat, with statements that each commit by themselves.
+    async fn lend_for(&self, purpose: Purpose) -> Result<Loan<'_>, Fault> {
+        Ok(Loan { inner: self, lent: Some(self.connections.lend(purpose).await?) })
+    }
+
+    /// Makes what is safe to repeat: a question, or a change that changes nothing the second time.
     pub(super) async fn ask<T>(&self, work: &impl AsyncFn(&mut Link<'_>) -> Result<T, Fault>) -> Result<T> {
-        self.persist(self.options.operation_limit(), async || {
-            let mut loan = self.lend().await?;
-            let answer = work(&mut loan.link()?).await;
-            if !matches!(answer, Err(Fault::Lost(_))) {
-                loan.give_back();
-            }
-            answer
-        })
-        .await
+        self.persist(self.options.operation_limit(), async || self.attempt(Purpose::Other, work).await).await
     }
 
-    /// Repeats an attempt until it succeeds, fails for good, or the time is over.
+    /// One attempt at what is safe to repeat.
+    pub(super) async fn attempt<T>(
+        &self,
+        purpose: Purpose,
+        work: &impl AsyncFn(&mut Link<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        if self.statements.are_prepared() {
+            // Statements that each commit by themselves.
+            let mut loan = self.lend_for(purpose).await?;
+            let answer = work(&mut loan.link()?).await;
+            loan.end(answer.as_ref().err());
+            return answer;
+        }
+        // A transaction pooler may give each message another server, and the driver sends a statement in two: only in a
+        // transaction do both meet the same one.
+        let (answer, loan) = self.transaction(purpose, self.begin(), work).await?;
+        loan.commit().await?;
+        Ok(answer)
+    }
+
+    /// Begins a transaction by `begin`, and does work in it. If that fails, the transaction is taken back.
+    pub(super) async fn transaction<T>(
+        &self,
+        purpose: Purpose,
+        begin: String,
+        work: impl AsyncFnOnce(&mut Link<'_>) -> Result<T, Fault>,
+    ) -> Result<(T, Loan<'_>), Fault> {
+        let mut loan = self.lend_for(purpose).await?;
+        let mut link = loan.link()?;
+        let worked = match link.simple(begin).await {
+            Ok(()) => work(&mut link).await,
+            Err(fault) => Err(fault),
+        };
+        match worked {
+            Ok(answer) => Ok((answer, loan)),
+            Err(fault) => {
+                match &fault {
+                    Fault::Lost(_) => loan.end(Some(&fault)),
+                    _ => {
+                        let taken_back = link.simple("ROLLBACK".to_owned()).await;
+                        loan.end(taken_back.err().as_ref());
+                    }
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    /// Begins a transaction, with the limits that a session behind a transaction pooler does not keep.
+    pub(super) fn begin(&self) -> String {
+        let millis = self.options.statement_limit().as_millis();
+        format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {millis}; \
+             SET LOCAL idle_in_transaction_session_timeout = {millis}"
+        )
+    }
+
+    /// Repeats an attempt until it succeeds, fails for good, or the time is over. An attempt that is under way then is
+    /// dropped where it stands.
     pub(super) async fn persist<T>(&self, limit: Duration, mut attempt: impl AsyncFnMut() -> Result<T, Fault>) -> Result<T> {
         let end = Instant::now().checked_add(limit);
         let end = end.ok_or_else(|| Error::new(Reason::Bug, "a time limit is too long"))?;
-        let pauses = ExponentialBuilder::new().with_min_delay(FIRST_PAUSE).with_max_delay(LONGEST_PAUSE);
-        let mut pauses = pauses.without_max_times().with_jitter().build();
+        let mut pauses = pauses();
         let mut last = None;
         loop {
             match timeout_at(end, attempt()).await {
@@ -72,7 +145,7 @@ impl Inner {
                 Ok(Err(Fault::Again(error) | Fault::Lost(error))) => last = Some(error),
                 Err(_) => return Err(last.unwrap_or_else(too_late)),
             }
-            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+            let pause = pauses();
             if Instant::now().checked_add(pause).is_none_or(|next| next >= end) {
                 return Err(last.unwrap_or_else(too_late));
             }
@@ -81,6 +154,13 @@ impl Inner {
     }
 }
 
-fn too_late() -> Error {
+/// Gives the pauses between attempts, one after the other.
+pub(super) fn pauses() -> impl FnMut() -> Duration {
+    let pauses = ExponentialBuilder::new().with_min_delay(FIRST_PAUSE).with_max_delay(LONGEST_PAUSE);
+    let mut pauses = pauses.without_max_times().with_jitter().build();
+    move || pauses.next().unwrap_or(LONGEST_PAUSE)
+}
+
+pub(super) fn too_late() -> Error {
     Error::new(Reason::StoreUnavailable, "the database did not answer in time")
 }

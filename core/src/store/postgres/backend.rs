@@ -33,7 +33,18 @@ impl PostgresStore {
         entry: AuditEntry,
         work: impl AsyncFn(&mut Link<'_>) -> Result<(T, Vec<Change>), Fault> + Send + 'static,
     ) -> Reply<T> {
-        let change = |inner: Arc<Inner>| async move { inner.change(institution_id.as_ref(), &entry, work).await };
+        self.change_within(self.options.operation_limit(), institution_id, entry, work)
+    }
+
+    /// The same with a time of its own, for a change that has many statements.
+    pub(super) fn change_within<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        institution_id: Option<InstitutionId>,
+        entry: AuditEntry,
+        work: impl AsyncFn(&mut Link<'_>) -> Result<(T, Vec<Change>), Fault> + Send + 'static,
+    ) -> Reply<T> {
+        let change = move |inner: Arc<Inner>| async move { inner.change(limit, institution_id.as_ref(), &entry, work).await };
         self.run(change).unwrap_or_else(Reply::from)
     }
 }

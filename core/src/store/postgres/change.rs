@@ -14,9 +14,11 @@
 //! of its own, named by its audit entry; the next attempt takes it, which waits for the end of the one before, and then
 //! looks for the entry. So a change is never made twice, and never said to have failed when it was made.
 
+use std::time::Duration;
+
 use super::{
     Inner,
-    attempts::Loan,
+    connections::Purpose,
     errors::Fault,
     statement::{Link, columns},
 };
@@ -36,103 +38,111 @@ use crate::{
 };
 
 /// How long a change waits for its turn, while it holds no row, before it tries again.
-const TURN_TIMEOUT_MS: u64 = 500;
+const TURN_TIMEOUT_MS: u128 = 500;
 /// How long it waits for anything else, while it may hold rows that an application wants: much less than the server's
 /// `deadlock_timeout`, 1 s by default.
-const LOCK_TIMEOUT_MS: u64 = 100;
+const LOCK_TIMEOUT_MS: u128 = 100;
 /// How long it waits for the generation's row, which only doorward's own changes hold, and each for the time of a commit.
-const GENERATION_TIMEOUT_MS: u64 = 2000;
+const GENERATION_TIMEOUT_MS: u128 = 2000;
 /// How many of the feed's rows one statement numbers or forgets, so that however many there are none takes too long.
 const FEED_ROWS_AT_ONCE: u64 = 10_000;
 
 const MADE_BEFORE: &str = "SELECT 1 FROM audit_events WHERE id = $1";
 
 impl Inner {
-    /// Makes a change. `work` answers what it made and what it touched: nothing, if all stays as it was.
+    /// Makes a change within this time. `work` answers what it made and what it touched: nothing, if all stays as it was.
     pub(super) async fn change<T>(
         &self,
+        limit: Duration,
         institution_id: Option<&InstitutionId>,
         entry: &AuditEntry,
         work: impl AsyncFn(&mut Link<'_>) -> Result<(T, Vec<Change>), Fault>,
     ) -> Result<T> {
-        // What an attempt made whose COMMIT was not answered.
+        // What an attempt made whose COMMIT was sent and not answered.
         let mut made = None;
-        let begin = self.begin(institution_id, entry);
+        let begin = self.begin_change(institution_id, entry);
+        let patience = self.patience(GENERATION_TIMEOUT_MS);
         let answer = self
-            .persist(self.options.operation_limit(), async || {
-                let mut loan = self.lend().await?;
-                let mut link = loan.link()?;
-                link.simple(begin.clone()).await?;
-                if made.is_some() {
-                    if link.exists(MADE_BEFORE, &[(&entry.id).into()]).await? {
-                        // Nobody waits for this: the connection is thrown away, and the transaction with it.
-                        return made.take().ok_or_else(|| Error::new(Reason::Bug, "an answer was lost").into());
-                    }
-                    made = None;
-                }
-                match framed(&mut link, entry, &work).await {
-                    Ok(answer) => commit(loan, answer, &mut made).await,
-                    Err(fault) => {
-                        if !matches!(fault, Fault::Lost(_)) && link.simple("ROLLBACK".to_owned()).await.is_ok() {
-                            loan.give_back();
+            .persist(limit, async || {
+                let attempt = async |link: &mut Link<'_>| {
+                    if made.is_some() {
+                        if link.exists(MADE_BEFORE, &[(&entry.id).into()]).await? {
+                            return Ok(None);
                         }
-                        Err(fault)
+                        made = None;
                     }
+                    framed(link, entry, patience, &work).await.map(Some)
+                };
+                let (answer, loan) = self.transaction(Purpose::Other, begin.clone(), attempt).await?;
+                let Some(answer) = answer else {
+                    // Nobody waits for this transaction: the connection is thrown away with it.
+                    return made.take().ok_or_else(|| Error::new(Reason::Bug, "an answer was lost").into());
+                };
+                // Before it is sent: if the time is over meanwhile, nobody is there to note it.
+                made = Some(answer);
+                match loan.commit().await {
+                    Ok(()) => made.take().ok_or_else(|| Error::new(Reason::Bug, "an answer was lost").into()),
+                    Err(refused) if refused.is_refusal() => {
+                        made = None;
+                        Err(refused)
+                    }
+                    Err(Fault::Lost(error) | Fault::Final(error) | Fault::Again(error)) => Err(Fault::Lost(error)),
                 }
             })
             .await;
         match (answer, made) {
             (Err(error), Some(_)) => {
-                let message = "the connection was lost while the change was committed: it may have been made or not";
+                let message = "no answer came to the COMMIT of the change: it may have been made or not";
                 Err(Error::new(Reason::OutcomeUnknown, message).because(error))
             }
             (answer, _) => answer,
         }
     }
 
-    /// Begins a transaction. All in one message: a session keeps nothing of it, as a transaction pooler wants.
-    fn begin(&self, institution_id: Option<&InstitutionId>, entry: &AuditEntry) -> String {
+    /// Begins the transaction of a change. All in one message: a session keeps nothing of it, as a transaction pooler wants.
+    fn begin_change(&self, institution_id: Option<&InstitutionId>, entry: &AuditEntry) -> String {
         let mut text = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {TURN_TIMEOUT_MS}; \
-             SET LOCAL statement_timeout = {}; SET LOCAL doorward.writer = 'on'; \
+            "{}; SET LOCAL lock_timeout = {}; SET LOCAL doorward.writer = 'on'; \
              SELECT pg_catalog.set_config('synchronous_commit', 'local', true) \
              WHERE pg_catalog.current_setting('synchronous_commit') = 'off'; \
              SELECT pg_catalog.pg_advisory_xact_lock({})",
-            self.options.statement_limit().as_millis(),
+            self.begin(),
+            self.patience(TURN_TIMEOUT_MS),
             lock_number("change", &entry.id.to_string()),
         );
         if let Some(id) = institution_id {
             let number = lock_number(self.statements.schema(), &id.to_string());
             text.push_str(&format!("; SELECT pg_catalog.pg_advisory_xact_lock({number})"));
         }
-        text.push_str(&format!("; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"));
+        text.push_str(&format!("; SET LOCAL lock_timeout = {}", self.patience(LOCK_TIMEOUT_MS)));
         text
+    }
+
+    /// How long to wait for a lock: to wait is to be tried again, and must not look like a statement that takes too long.
+    fn patience(&self, millis: u128) -> u128 {
+        millis.min(self.options.statement_limit().as_millis() / 2).max(1)
     }
 
     /// Gives the feed's rows that other SQL left a number: all that are there the next one, unless they are very many. If that
     /// is lost half-way, the next one does it.
     pub(super) async fn number_foreign_changes(&self) -> Result<()> {
-        let begin = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {GENERATION_TIMEOUT_MS}; \
-             SET LOCAL statement_timeout = {}",
-            self.options.statement_limit().as_millis()
-        );
-        let number = async || {
-            let mut loan = self.lend().await?;
-            let mut link = loan.link()?;
-            link.simple(begin.clone()).await?;
+        let begin = format!("{}; SET LOCAL lock_timeout = {}", self.begin(), self.patience(GENERATION_TIMEOUT_MS));
+        let number = async |link: &mut Link<'_>| {
             // The lock first: what is seen after it belongs to the number.
             let number = link.find("SELECT number FROM doorward_generation FOR UPDATE", &[], |row| row.count(0)).await?;
             let numbered = link.execute(changes::NUMBER_SOME, &[FEED_ROWS_AT_ONCE.into()]).await?;
             if numbered > 0 {
                 link.execute("UPDATE doorward_generation SET number = number + 1", &[]).await?;
-                forget(&mut link, number.unwrap_or_default()).await?;
+                forget(link, number.unwrap_or_default()).await?;
             }
-            link.simple("COMMIT".to_owned()).await?;
-            loan.give_back();
             Ok(numbered)
         };
-        while self.persist(self.options.operation_limit(), number).await? == FEED_ROWS_AT_ONCE {}
+        let attempt = async || {
+            let (numbered, loan) = self.transaction(Purpose::Other, begin.clone(), &number).await?;
+            loan.commit().await?;
+            Ok(numbered)
+        };
+        while self.persist(self.options.operation_limit(), attempt).await? == FEED_ROWS_AT_ONCE {}
         Ok(())
     }
 }
@@ -145,25 +155,10 @@ async fn forget(link: &mut Link<'_>, generation: u64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Ends the transaction. If its end is not known, what it made is kept for the next attempt.
-async fn commit<T>(mut loan: Loan<'_>, answer: T, made: &mut Option<T>) -> Result<T, Fault> {
-    match loan.link()?.simple("COMMIT".to_owned()).await {
-        Ok(()) => {
-            loan.give_back();
-            Ok(answer)
-        }
-        // The server said that it took everything back.
-        Err(Fault::Again(error)) => Err(Fault::Again(error)),
-        Err(Fault::Lost(error) | Fault::Final(error)) => {
-            *made = Some(answer);
-            Err(Fault::Lost(error))
-        }
-    }
-}
-
 async fn framed<T>(
     link: &mut Link<'_>,
     entry: &AuditEntry,
+    patience: u128,
     work: &impl AsyncFn(&mut Link<'_>) -> Result<(T, Vec<Change>), Fault>,
 ) -> Result<T, Fault> {
     if let Some(actor) = entry.actor.key_id() {
@@ -173,18 +168,18 @@ async fn framed<T>(
     let (answer, touched) = work(link).await?;
     link.execute(audit::INSERT, &audit::inserted(entry, Timestamp::now())).await?;
     if !touched.is_empty() {
-        raise(link, &touched, entry.occurred_at).await?;
+        raise(link, &touched, entry.occurred_at, patience).await?;
     }
     Ok(answer)
 }
 
 /// Raises the generation and writes the feed, in one statement: from here on all other changes wait.
-async fn raise(link: &mut Link<'_>, touched: &[Change], at: Timestamp) -> Result<(), Fault> {
+async fn raise(link: &mut Link<'_>, touched: &[Change], at: Timestamp, patience: u128) -> Result<(), Fault> {
     // The number is not known yet; the statement puts it in the first column's place.
     let rows: Vec<_> = touched.iter().map(|change| change.values(0, at)).collect();
     let (arguments, unnest) = columns(&rows)?;
     let sql = format!(
-        "WITH patience AS MATERIALIZED (SELECT pg_catalog.set_config('lock_timeout', '{GENERATION_TIMEOUT_MS}', true)), \
+        "WITH patience AS MATERIALIZED (SELECT pg_catalog.set_config('lock_timeout', '{patience}', true)), \
          raised AS (UPDATE doorward_generation SET number = number + 1 FROM patience RETURNING number) \
          INSERT INTO doorward_change_feed (generation, entity, entity_id, institution_id, region, old_hash, new_hash, \
          changed_at) SELECT raised.number, c.entity, c.entity_id, c.institution_id, c.region, c.old_hash, c.new_hash, \

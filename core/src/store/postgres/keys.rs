@@ -41,7 +41,8 @@ const RECORD_USES: &str = "AS u (id, used_at) JOIN api_keys k ON k.id = u.id GRO
 impl ApiKeyStore for PostgresStore {
     fn insert_keys(&self, keys: Vec<ApiKey>, audit: AuditEntry) -> Reply<Vec<ApiKey>> {
         let institution_id = keys.first().map(|key| key.institution_id.clone());
-        self.change(institution_id.clone(), audit, async move |link| {
+        let limit = self.options.operation_limit_of(keys.len().div_ceil(STORED_AT_ONCE));
+        self.change_within(limit, institution_id.clone(), audit, async move |link| {
             if let Some(id) = &institution_id {
                 hold_institution(link, id).await?;
             }

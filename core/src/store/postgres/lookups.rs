@@ -1,18 +1,27 @@
 //! Lookups gathered: those that arrive while a query is under way go out together as the next one.
 //!
 //! A question never joins a query that was sent before it was asked: that might have missed a revocation in between. Equal
-//! questions share a query that has not been sent yet.
+//! questions share a query that has not been sent yet. A query that failed and is repeated is a new one: what came meanwhile
+//! goes with it. Each question has its own time, counted from when it was asked.
 
-use std::{collections::HashMap, mem, sync::Arc};
+use std::{
+    collections::HashMap,
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::time::{sleep, timeout_at};
 
 use super::{
-    Inner, Live,
-    errors::Fault,
+    Inner, Live, attempts,
+    connections::Purpose,
+    errors::{Fault, again},
     runtime::{answer_with, unpanicked},
     statement::{Link, arguments},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Reason, Result},
     lock::Lock,
     model::{
         api_key::ApiKey,
@@ -48,22 +57,28 @@ pub(super) trait Question: Send + Sized + 'static {
 
     /// The answers to these questions, in their order. A row that cannot be read is the trouble of whoever asked for it,
     /// and of nobody else.
-    async fn ask(link: &mut Link<'_>, questions: &[Self]) -> Result<Answers<Self::Found>, Fault>;
+    async fn ask(link: &mut Link<'_>, questions: &[&Self]) -> Result<Answers<Self::Found>, Fault>;
 }
 
 /// The questions of one kind that wait to be asked.
 pub(super) struct Gathering<Q: Question>(Arc<Lock<Waiting<Q>>>);
 
 struct Waiting<Q: Question> {
-    questions: Vec<Q>,
-    completers: Vec<Completer<Option<Q::Found>>>,
+    asked: Vec<Asked<Q>>,
     /// Whether a query is under way, after which these are asked.
     underway: bool,
 }
 
+struct Asked<Q: Question> {
+    question: Q,
+    completer: Completer<Option<Q::Found>>,
+    /// When its time is over.
+    until: Instant,
+}
+
 impl<Q: Question> Default for Waiting<Q> {
     fn default() -> Self {
-        Self { questions: Vec::new(), completers: Vec::new(), underway: false }
+        Self { asked: Vec::new(), underway: false }
     }
 }
 
@@ -75,48 +90,87 @@ impl<Q: Question> Default for Gathering<Q> {
 
 impl<Q: Question> Gathering<Q> {
     pub(super) fn ask(&self, live: &Live, question: Q) -> Reply<Option<Q::Found>> {
+        let Some(until) = Instant::now().checked_add(live.inner.options.operation_limit()) else {
+            return Error::new(Reason::Bug, "a time limit is too long").into();
+        };
         let (reply, completer) = Reply::pending();
         let begin = {
             let mut waiting = self.0.lock();
-            waiting.questions.push(question);
-            waiting.completers.push(completer);
+            waiting.asked.push(Asked { question, completer, until });
             !mem::replace(&mut waiting.underway, true)
         };
         if begin {
             let (waiting, inner) = (Arc::clone(&self.0), Arc::clone(&live.inner));
-            // Whoever waits hears from its own completer.
-            drop(live.runtime.run(move || async move {
-                serve(&waiting, &inner).await;
-                Ok(())
-            }));
+            if let Err(error) = live.runtime.begin(move || async move { serve(&waiting, &inner).await }) {
+                self.give_up(&error);
+            }
         }
         reply
+    }
+
+    /// Nobody asks what waits.
+    fn give_up(&self, error: &Error) {
+        let asked = {
+            let mut waiting = self.0.lock();
+            waiting.underway = false;
+            mem::take(&mut waiting.asked)
+        };
+        fail(asked, error);
     }
 }
 
 /// Asks what waits, until nothing does.
 async fn serve<Q: Question>(waiting: &Lock<Waiting<Q>>, inner: &Inner) {
+    let mut batch = Vec::new();
+    let mut pauses = attempts::pauses();
+    let mut last = None;
     loop {
-        let (questions, completers) = {
+        {
             let mut waiting = waiting.lock();
-            if waiting.questions.is_empty() {
+            let taken = waiting.asked.len().min(MOST.saturating_sub(batch.len()));
+            batch.extend(waiting.asked.drain(..taken));
+            if batch.is_empty() {
                 waiting.underway = false;
                 return;
             }
-            let most = waiting.questions.len().min(MOST);
-            let rest = (waiting.questions.split_off(most), waiting.completers.split_off(most));
-            (mem::replace(&mut waiting.questions, rest.0), mem::replace(&mut waiting.completers, rest.1))
+        }
+        let questions: Vec<_> = batch.iter().map(|asked| &asked.question).collect();
+        let attempt =
+            async { Ok(inner.attempt(Purpose::Lookup, &async |link: &mut Link<'_>| Q::ask(link, &questions).await).await) };
+        // The oldest comes first, and its time is over first.
+        let end = batch.first().map_or_else(Instant::now, |asked| asked.until);
+        let pause = match timeout_at(end.into(), unpanicked(attempt)).await {
+            Ok(Ok(Ok(answers))) => {
+                batch.drain(..).zip(answers).for_each(|(asked, answer)| answer_with(asked.completer, answer));
+                if last.take().is_some() {
+                    pauses = attempts::pauses();
+                }
+                continue;
+            }
+            Ok(Err(error) | Ok(Err(Fault::Final(error)))) => {
+                fail(batch.drain(..), &error);
+                continue;
+            }
+            Ok(Ok(Err(Fault::Again(error) | Fault::Lost(error)))) => {
+                last = Some(error);
+                pauses()
+            }
+            Err(_) => Duration::ZERO,
         };
-        match unpanicked(inner.ask(&async |link: &mut Link<'_>| Q::ask(link, &questions).await)).await {
-            Ok(answers) => completers.into_iter().zip(answers).for_each(|(one, answer)| answer_with(one, answer)),
-            Err(error) => completers.into_iter().for_each(|one| answer_with(one, Err(again(&error)))),
+        // Those whose time is over before the next attempt hear so now, those too for whom there was no room.
+        let next = Instant::now().checked_add(pause);
+        let is_over = |asked: &mut Asked<Q>| next.is_none_or(|next| asked.until <= next);
+        let mut over: Vec<_> = batch.extract_if(.., is_over).collect();
+        over.extend(waiting.lock().asked.extract_if(.., is_over));
+        fail(over, last.get_or_insert_with(attempts::too_late));
+        if !batch.is_empty() {
+            sleep(pause).await;
         }
     }
 }
 
-/// The same error for everybody who asked.
-fn again(error: &Error) -> Error {
-    Error::new(error.reason(), error.message().to_owned())
+fn fail<Q: Question>(asked: impl IntoIterator<Item = Asked<Q>>, error: &Error) {
+    asked.into_iter().for_each(|asked| answer_with(asked.completer, Err(again(error))));
 }
 
 /// What authentication needs of the key with this hash.
@@ -125,7 +179,7 @@ pub(super) struct ForCredential(pub(super) KeyHash);
 impl Question for ForCredential {
     type Found = Credential;
 
-    async fn ask(link: &mut Link<'_>, questions: &[Self]) -> Result<Answers<Credential>, Fault> {
+    async fn ask(link: &mut Link<'_>, questions: &[&Self]) -> Result<Answers<Credential>, Fault> {
         let hashes: Vec<_> = questions.iter().map(|question| question.0).collect();
         by_hash(link, (keys::FIND_CREDENTIAL, keys::FIND_CREDENTIALS), &hashes, keys::CREDENTIAL_COLUMNS, keys::read_credential)
             .await
@@ -138,7 +192,7 @@ pub(super) struct ForRecord(pub(super) KeyHash);
 impl Question for ForRecord {
     type Found = ApiKey;
 
-    async fn ask(link: &mut Link<'_>, questions: &[Self]) -> Result<Answers<ApiKey>, Fault> {
+    async fn ask(link: &mut Link<'_>, questions: &[&Self]) -> Result<Answers<ApiKey>, Fault> {
         let hashes: Vec<_> = questions.iter().map(|question| question.0).collect();
         by_hash(link, (keys::FIND_BY_HASH, keys::FIND_BY_HASHES), &hashes, keys::HASH_COLUMN, keys::read).await
     }
@@ -191,7 +245,7 @@ impl ForAdmission {
 impl Question for ForAdmission {
     type Found = (Credential, Decision);
 
-    async fn ask(link: &mut Link<'_>, questions: &[Self]) -> Result<Answers<Self::Found>, Fault> {
+    async fn ask(link: &mut Link<'_>, questions: &[&Self]) -> Result<Answers<Self::Found>, Fault> {
         if let [one] = questions {
             let values = [one.region.as_str().into(), (&one.hash).into()];
             return Ok(vec![link.first(keys::FIND_WITH_POLICY, &values, |row| one.read(row)).await?]);

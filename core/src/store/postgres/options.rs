@@ -41,8 +41,9 @@ impl PostgresOptions {
     /// Several hosts may be named (`host1:5432,host2:5432`): the first that is no standby is used. A Unix socket is named
     /// by `?host=/path`. Parameters are those of libpq: `sslmode` (`disable`, `prefer`, `require`, `verify-ca`,
     /// `verify-full`), `sslrootcert`, `sslcert`, `sslkey`, `host`, `port`, `dbname`, `user`, `password`,
-    /// `application_name`, `options`, `target_session_attrs` (`read-write`, which holds anyway). `pgbouncer=true` stands for
-    /// a pooler that gives each transaction another connection: no statement is prepared then.
+    /// `application_name`, `options`, `target_session_attrs` (`read-write`, which holds anyway). `sslmode=require` with an
+    /// `sslrootcert` means `verify-ca`. `pgbouncer=true` stands for a pooler that gives each transaction another
+    /// connection: no statement is prepared then, and each operation is a transaction.
     ///
     /// # Errors
     /// `Config` / `invalid_variable` naming `DATABASE_URL`. The URL is not repeated: it may hold a password.
@@ -124,7 +125,13 @@ impl PostgresOptions {
 
     /// How long an operation takes at most, all its attempts together.
     pub(super) fn operation_limit(&self) -> Duration {
-        self.acquire_timeout.saturating_add(self.statement_timeout)
+        self.operation_limit_of(1)
+    }
+
+    /// The same for one that has so many long statements.
+    pub(super) fn operation_limit_of(&self, statements: usize) -> Duration {
+        let statements = u32::try_from(statements.max(1)).unwrap_or(u32::MAX);
+        self.acquire_timeout.saturating_add(self.statement_timeout.saturating_mul(statements))
     }
 }
 
@@ -190,6 +197,9 @@ impl Target {
                 let message = "has an sslmode that is not supported: use disable, prefer, require, verify-ca or verify-full";
                 return Err(wrong_url(message));
             }
+            // As libpq has it: where a root certificate is given, it is not given for nothing.
+            let checked = matches!(parsed.get_ssl_mode(), PgSslMode::Require) && has_root_certificate(&url);
+            let parsed = if checked { parsed.ssl_mode(PgSslMode::VerifyCa) } else { parsed };
             targets.push(session(parsed, pooled, options.statement_timeout));
         }
         Ok(Self { hosts: targets, pooled })
@@ -208,6 +218,10 @@ pub(super) fn place(host: &PgConnectOptions) -> String {
         Some(socket) => format!("{} port {} database {database}", socket.display(), host.get_port()),
         None => format!("{}:{} database {database}", host.get_host(), host.get_port()),
     }
+}
+
+fn has_root_certificate(url: &Url) -> bool {
+    url.query_pairs().any(|(name, _)| name == "sslrootcert") || std::env::var_os("PGSSLROOTCERT").is_some()
 }
 
 /// Takes doorward's own parameters out of the URL; answers whether a pooler stands between.

@@ -34,17 +34,25 @@ impl Runtime {
         F: Future<Output = Result<T>> + 'static,
     {
         let (reply, completer) = Reply::pending();
-        match self.submit(Box::new(move |underway| {
+        let begun = self.begin(move || async move {
+            let answer = unpanicked(async move { work().await }).await;
+            answer_with(completer, answer);
+        });
+        begun.map_or_else(Reply::from, |()| reply)
+    }
+
+    /// Does work on the store's thread; what comes of it, and its panics, are its own business. An error if there is no thread.
+    pub(super) fn begin<F>(&self, work: impl FnOnce() -> F + Send + 'static) -> Result<()>
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        self.submit(Box::new(move |underway| {
             let begun = Begun::new(underway);
             tokio::task::spawn_local(async move {
-                let answer = unpanicked(async move { work().await }).await;
-                answer_with(completer, answer);
+                work().await;
                 drop(begun);
             });
-        })) {
-            Ok(()) => reply,
-            Err(error) => error.into(),
-        }
+        }))
     }
 
     /// Whether all that was begun ends within this time. Starts no thread.
@@ -136,7 +144,8 @@ impl Drop for Begun {
     fn drop(&mut self) {
         self.0.count.set(self.0.count.get().saturating_sub(1));
         if self.0.count.get() == 0 {
-            self.0.none.notify_one();
+            // Closing and ending may both wait for it.
+            self.0.none.notify_waiters();
         }
     }
 }

@@ -54,6 +54,11 @@ impl Statements {
         &self.schema
     }
 
+    /// Whether the server keeps statements for a session. Behind a transaction pooler it does not.
+    pub(super) fn are_prepared(&self) -> bool {
+        self.prepared
+    }
+
     /// The statement with its tables' schema. The texts are few: each is worked out once.
     pub(super) fn text(&self, sql: &str) -> Arc<str> {
         let mut known = self.qualified.lock();
