@@ -405,7 +405,7 @@ mod tests {
             keys::FIND_BY_HASH,
             keys::FIND_BY_ID,
             keys::FIND_IN_INSTITUTION,
-            keys::INSERT,
+            keys::INSERT_INTO,
             keys::UPDATE,
             keys::FIND_TO_CHANGE,
             keys::LOCK_AND_REVOKE_ALL,
