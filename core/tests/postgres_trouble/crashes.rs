@@ -5,12 +5,13 @@ use std::{
     collections::HashMap,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     thread,
+    time::Duration,
 };
 
-use doorward::{NewKey, PostgresOptions, Role};
+use doorward::{NewKey, PostgresOptions, Reason, Role};
 use doorward_test_servers::{Postgres, wait_until};
 
-use crate::stage::{AGES, Books, Stage, is_let_in, patient, verify};
+use crate::stage::{AGES, Books, Stage, is_let_in, options, patient, verify};
 
 const WRITERS: usize = 4;
 
@@ -114,4 +115,25 @@ fn a_standby_that_is_promoted_takes_over_and_nothing_acknowledged_is_lost() {
         standby.promote();
     };
     write_through(patient(&url), trouble, |sql| standby.query(sql));
+}
+
+#[test]
+fn a_change_that_no_standby_confirms_is_not_acknowledged() {
+    let server = Postgres::start();
+    let stage = Stage::new(options(&server.url(), Duration::from_secs(1)));
+    let known = stage.key();
+    let reload = |statement: &str| {
+        server.psql(statement);
+        server.psql("SELECT pg_reload_conf()");
+    };
+    reload("ALTER SYSTEM SET synchronous_standby_names = 'away'");
+    wait_until("commits wait for a standby", AGES, || server.query("SHOW synchronous_standby_names") == [["away"]]);
+    let error = stage.door.create_key(&stage.acme, NewKey::new("unconfirmed", Role::Admin)).unwrap_err();
+    assert_eq!(error.reason(), Reason::OutcomeUnknown, "{error:?}");
+    assert!(is_let_in(&stage.door, &known.token));
+
+    reload("ALTER SYSTEM RESET synchronous_standby_names");
+    wait_until("the commit that waited is done", AGES, || Books::of(|sql| server.query(sql), None).keys == 2);
+    stage.key();
+    Books::of(|sql| server.query(sql), None).agree();
 }
