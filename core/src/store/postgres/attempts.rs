@@ -9,6 +9,7 @@ use super::{
     Inner,
     connections::{Lent, Purpose},
     errors::Fault,
+    options::{READ_TIMEOUT_MS, patience},
     statement::Link,
 };
 use crate::error::{Error, Reason, Result};
@@ -124,10 +125,11 @@ impl Inner {
 
     /// Begins a transaction, with the limits that a session behind a transaction pooler does not keep.
     pub(super) fn begin(&self) -> String {
-        let millis = self.options.statement_limit().as_millis();
+        let limit = self.options.statement_limit();
+        let (millis, wait) = (limit.as_millis(), patience(READ_TIMEOUT_MS, limit));
         format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {millis}; \
-             SET LOCAL idle_in_transaction_session_timeout = {millis}"
+             SET LOCAL idle_in_transaction_session_timeout = {millis}; SET LOCAL lock_timeout = {wait}"
         )
     }
 

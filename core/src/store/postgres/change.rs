@@ -20,6 +20,7 @@ use super::{
     Inner,
     connections::Purpose,
     errors::Fault,
+    options::patience,
     statement::{Link, columns},
 };
 use crate::{
@@ -61,7 +62,7 @@ impl Inner {
         // What an attempt made whose COMMIT was sent and not answered.
         let mut made = None;
         let begin = self.begin_change(institution_id, entry);
-        let patience = self.patience(GENERATION_TIMEOUT_MS);
+        let longest_wait = self.patience(GENERATION_TIMEOUT_MS);
         let answer = self
             .persist(limit, async || {
                 let attempt = async |link: &mut Link<'_>| {
@@ -71,7 +72,7 @@ impl Inner {
                         }
                         made = None;
                     }
-                    framed(link, entry, patience, &work).await.map(Some)
+                    framed(link, entry, longest_wait, &work).await.map(Some)
                 };
                 let (answer, loan) = self.transaction(Purpose::Other, begin.clone(), attempt).await?;
                 let Some(answer) = answer else {
@@ -118,9 +119,9 @@ impl Inner {
         text
     }
 
-    /// How long to wait for a lock: to wait is to be tried again, and must not look like a statement that takes too long.
+    /// How long to wait for a lock, where statements may have less time.
     fn patience(&self, millis: u128) -> u128 {
-        millis.min(self.options.statement_limit().as_millis() / 2).max(1)
+        patience(millis, self.options.statement_limit())
     }
 
     /// Gives the feed's rows that other SQL left a number: all that are there the next one, unless they are very many. If that
@@ -158,7 +159,7 @@ async fn forget(link: &mut Link<'_>, generation: u64) -> Result<(), Fault> {
 async fn framed<T>(
     link: &mut Link<'_>,
     entry: &AuditEntry,
-    patience: u128,
+    longest_wait: u128,
     work: &impl AsyncFn(&mut Link<'_>) -> Result<(T, Vec<Change>), Fault>,
 ) -> Result<T, Fault> {
     if let Some(actor) = entry.actor.key_id() {
@@ -168,18 +169,18 @@ async fn framed<T>(
     let (answer, touched) = work(link).await?;
     link.execute(audit::INSERT, &audit::inserted(entry, Timestamp::now())).await?;
     if !touched.is_empty() {
-        raise(link, &touched, entry.occurred_at, patience).await?;
+        raise(link, &touched, entry.occurred_at, longest_wait).await?;
     }
     Ok(answer)
 }
 
 /// Raises the generation and writes the feed, in one statement: from here on all other changes wait.
-async fn raise(link: &mut Link<'_>, touched: &[Change], at: Timestamp, patience: u128) -> Result<(), Fault> {
+async fn raise(link: &mut Link<'_>, touched: &[Change], at: Timestamp, longest_wait: u128) -> Result<(), Fault> {
     // The number is not known yet; the statement puts it in the first column's place.
     let rows: Vec<_> = touched.iter().map(|change| change.values(0, at)).collect();
     let (arguments, unnest) = columns(&rows)?;
     let sql = format!(
-        "WITH patience AS MATERIALIZED (SELECT pg_catalog.set_config('lock_timeout', '{patience}', true)), \
+        "WITH patience AS MATERIALIZED (SELECT pg_catalog.set_config('lock_timeout', '{longest_wait}', true)), \
          raised AS (UPDATE doorward_generation SET number = number + 1 FROM patience RETURNING number) \
          INSERT INTO doorward_change_feed (generation, entity, entity_id, institution_id, region, old_hash, new_hash, \
          changed_at) SELECT raised.number, c.entity, c.entity_id, c.institution_id, c.region, c.old_hash, c.new_hash, \

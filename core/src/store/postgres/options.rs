@@ -257,6 +257,15 @@ fn extract(url: &mut Url) -> Result<bool> {
     Ok(pooled)
 }
 
+/// How long a read waits for a lock before it lets go and tries again: a table is locked against reading by an application
+/// that empties or changes it, which may want one of ours.
+pub(super) const READ_TIMEOUT_MS: u128 = 500;
+
+/// How long to wait for a lock: to wait is to be tried again, and must not look like a statement that takes too long.
+pub(super) fn patience(millis: u128, statement_timeout: Duration) -> u128 {
+    millis.min(statement_timeout.as_millis() / 2).max(1)
+}
+
 /// What every connection asks of its session.
 fn session(options: PgConnectOptions, pooled: bool, statement_timeout: Duration) -> PgConnectOptions {
     let name = options.get_application_name().unwrap_or("doorward").to_owned();
@@ -265,8 +274,12 @@ fn session(options: PgConnectOptions, pooled: bool, statement_timeout: Duration)
     if pooled {
         return options.statement_cache_capacity(0);
     }
-    let millis = statement_timeout.as_millis().to_string();
-    options.options([("statement_timeout", millis.as_str()), ("idle_in_transaction_session_timeout", millis.as_str())])
+    let millis = statement_timeout.as_millis();
+    options.options([
+        ("statement_timeout", millis),
+        ("idle_in_transaction_session_timeout", millis),
+        ("lock_timeout", patience(READ_TIMEOUT_MS, statement_timeout)),
+    ])
 }
 
 #[cfg(test)]
