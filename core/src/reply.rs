@@ -46,7 +46,12 @@ trait Pending<T>: Send {
 impl<T: Send + 'static> Reply<T> {
     /// A reply that is on its way, and the completer that fulfils it.
     pub fn pending() -> (Self, Completer<T>) {
-        let slot = Arc::new(Slot { state: Mutex::new(SlotState { answer: None, waker: None }), filled: Condvar::new() });
+        Self::pending_at(Arc::default())
+    }
+
+    /// The same, for one of many that are fulfilled together: see [`Gate`].
+    pub(crate) fn pending_at(gate: Arc<Gate>) -> (Self, Completer<T>) {
+        let slot = Arc::new(Slot { state: Mutex::new(SlotState { answer: None, waker: None }), gate });
         (Self(State::Pending(Box::new(Arc::clone(&slot)))), Completer { slot: Some(slot) })
     }
 
@@ -156,6 +161,15 @@ impl<T> Completer<T> {
     pub fn complete(mut self, answer: Result<T>) {
         if let Some(slot) = self.slot.take() {
             slot.fill(answer);
+            slot.gate.open();
+        }
+    }
+
+    /// Gives the answer to whoever awaits it. A thread finds it once the gate is opened.
+    #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "only SQLite's writer answers many at once"))]
+    pub(crate) fn complete_behind_gate(mut self, answer: Result<T>) {
+        if let Some(slot) = self.slot.take() {
+            slot.fill(answer);
         }
     }
 }
@@ -164,6 +178,7 @@ impl<T> Drop for Completer<T> {
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
             slot.fill(Err(Error::new(Reason::Abandoned, "the operation was dropped before it was answered")));
+            slot.gate.open();
         }
     }
 }
@@ -174,11 +189,33 @@ impl<T> fmt::Debug for Completer<T> {
     }
 }
 
-/// The standard library's lock, which is nothing but a word in the slot: parking_lot keeps a table for the whole process, and
-/// a thread that is at it during a fork leaves it locked in the child, where waiting would never end.
+/// Where threads wait for their answers. Those whose answers come together share one: to wake many threads by one call of the
+/// system costs a fraction of waking each of them, and what it costs is taken from whoever answers.
+///
+/// The standard library's lock, which is nothing but a word: parking_lot keeps a table for the whole process, and a thread
+/// that is at it during a fork leaves it locked in the child, where waiting would never end.
+#[derive(Default)]
+pub(crate) struct Gate {
+    lock: Mutex<()>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the threads look for their answers.
+    pub(crate) fn open(&self) {
+        // Whoever found none before it was given is waiting by now, and will be woken.
+        drop(self.lock());
+        self.opened.notify_all();
+    }
+}
+
 struct Slot<T> {
     state: Mutex<SlotState<T>>,
-    filled: Condvar,
+    gate: Arc<Gate>,
 }
 
 struct SlotState<T> {
@@ -197,7 +234,6 @@ impl<T> Slot<T> {
             state.answer = Some(answer);
             state.waker.take()
         };
-        self.filled.notify_all();
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -218,12 +254,12 @@ impl<T: Send> Pending<T> for Arc<Slot<T>> {
     }
 
     fn wait(self: Box<Self>) -> Result<T> {
-        let mut state = self.lock();
+        let mut gate = self.gate.lock();
         loop {
-            if let Some(answer) = state.answer.take() {
+            if let Some(answer) = self.lock().answer.take() {
                 return answer;
             }
-            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            gate = self.gate.opened.wait(gate).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }

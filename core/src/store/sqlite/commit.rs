@@ -8,6 +8,7 @@ use std::{
     cell::Cell,
     ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     time::Instant,
 };
 
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     error::{Error, Reason, Result},
-    reply::Completer,
+    reply::{Completer, Gate},
     store::sql::changes,
 };
 
@@ -78,7 +79,10 @@ pub(super) trait Change: Send {
     /// Until when it waits for another writer.
     fn deadline(&self) -> Instant;
 
-    /// Gives the answer, or the error of the commit if there was one.
+    /// Where a thread waits for the answer.
+    fn gate(&self) -> Arc<Gate>;
+
+    /// Gives the answer, or the error of the commit if there was one. The gate is still to be opened.
     fn finish(self: Box<Self>, fate: &Result<()>);
 }
 
@@ -134,6 +138,7 @@ pub(super) struct Task<T, F> {
     pub(super) work: F,
     pub(super) answer: Option<Result<T>>,
     pub(super) completer: Completer<T>,
+    pub(super) gate: Arc<Gate>,
     pub(super) deadline: Instant,
 }
 
@@ -150,11 +155,15 @@ impl<T: Send, F: FnMut(&Commit<'_>) -> Result<T> + Send> Change for Task<T, F> {
         self.deadline
     }
 
+    fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
+    }
+
     fn finish(self: Box<Self>, fate: &Result<()>) {
         let Self { work, answer, completer, .. } = *self;
         // Before the answer: what the work shares with whoever waits is then that one's alone.
         drop(work);
-        completer.complete(match (answer, fate) {
+        completer.complete_behind_gate(match (answer, fate) {
             (Some(Err(own)), _) => Err(own),
             (_, Err(error)) => Err(error.again()),
             (Some(answer), Ok(())) => answer,

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     error::{Error, Reason, Result},
-    reply::{self, Reply},
+    reply::{self, Gate, Reply},
 };
 
 /// How many changes one commit takes at most: what bounds the wait of the first of them.
@@ -43,6 +43,10 @@ pub(super) struct Writer {
 #[derive(Default)]
 struct Queue {
     changes: VecDeque<Box<dyn Change>>,
+    /// Where the callers wait whose changes the next commit will take.
+    gate: Arc<Gate>,
+    /// The writer waits to be woken.
+    sleeping: bool,
     running: bool,
     closing: bool,
     /// The store was dropped: nobody else closes the connections.
@@ -68,7 +72,6 @@ impl Writer {
         let Some(deadline) = Instant::now().checked_add(timeout) else {
             return Error::new(Reason::OutOfRange, "is too long").field("busy_timeout").into();
         };
-        let (reply, completer) = Reply::pending();
         let mut queue = self.lock();
         while queue.changes.len() >= QUEUED && !queue.closing {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -86,9 +89,15 @@ impl Writer {
             }
             queue.running = true;
         }
-        queue.changes.push_back(Box::new(Task { work, answer: None, completer, deadline }));
+        let gate = Arc::clone(&queue.gate);
+        let (reply, completer) = Reply::pending_at(Arc::clone(&gate));
+        queue.changes.push_back(Box::new(Task { work, answer: None, completer, gate, deadline }));
+        // A call of the system, for the first of many changes only.
+        let wake = mem::take(&mut queue.sleeping);
         drop(queue);
-        self.work.notify_one();
+        if wake {
+            self.work.notify_one();
+        }
         reply
     }
 
@@ -112,11 +121,17 @@ impl Writer {
             if queue.closing {
                 return None;
             }
+            queue.sleeping = true;
             queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
+        queue.sleeping = false;
+        let full = queue.changes.len() >= QUEUED;
         let count = queue.changes.len().min(GATHERED);
         let changes = queue.changes.drain(..count).collect();
-        self.room.notify_all();
+        queue.gate = Arc::default();
+        if full {
+            self.room.notify_all();
+        }
         Some(changes)
     }
 
@@ -136,10 +151,16 @@ impl Writer {
             } else {
                 Vec::new()
             };
+            let mut gates: Vec<Arc<Gate>> = Vec::new();
             for change in mem::replace(&mut changes, rest) {
+                let gate = change.gate();
+                if gates.last().is_none_or(|last| !Arc::ptr_eq(last, &gate)) {
+                    gates.push(gate);
+                }
                 // To answer is to wake a task, which is code of the host's executor.
                 let _ = catch_unwind(AssertUnwindSafe(|| change.finish(&fate)));
             }
+            gates.iter().for_each(|gate| gate.open());
         }
     }
 
