@@ -6,8 +6,8 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use doorward::{
-    ApiKeyQuery, Config, Doorward, Error, ErrorKind, Health, InstitutionId, NewInstitution, NewKey, PolicyConfig, PolicySource,
-    Position, Reason, Request, Role, Verdict,
+    ApiKeyQuery, Config, Doorward, Error, ErrorKind, Health, InstitutionId, NewInstitution, NewKey, PolicyConfig, PolicyPatch,
+    PolicySource, Position, Reason, Request, Role, Verdict,
     store::sqlite::{SqliteOptions, SqliteStore},
 };
 use rusqlite::Connection;
@@ -134,6 +134,12 @@ fn a_damaged_policy_denies_and_a_damaged_key_lets_nobody_in() {
     assert!(!admission.decision.allowed);
     let error = door.get_policy(&id, us).unwrap_err();
     assert_eq!((error.kind(), error.reason()), (ErrorKind::Database, Reason::DamagedRecord), "{error}");
+
+    let patch = PolicyPatch::from_json(r#"{"position":{"maxAmount":1}}"#).unwrap();
+    assert_eq!(door.merge_policy(&id, us, patch, None).unwrap_err().reason(), Reason::DamagedRecord);
+    // What is replaced or deleted need not be understood.
+    assert_eq!(door.delete_policy(&id, us, None).unwrap().version, 1);
+    assert!(door.check_position(&id, us, &position).unwrap().allowed);
 
     other.execute("UPDATE api_keys SET role = 'superuser'", []).unwrap();
     assert_eq!(door.verify(token.reveal(), &Request::new()), Verdict::Refused(Reason::DamagedRecord));

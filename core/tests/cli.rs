@@ -421,7 +421,7 @@ fn an_import_stores_all_keys_or_none() {
     folder.file("keys.jsonl", &format!("{}\n{}", line("old_1", ""), line("old_2", more)));
 
     let dry = folder.json("key import acme keys.jsonl --dry-run");
-    assert_eq!(dry, json!({"dryRun": true, "imported": 2, "conflicts": []}));
+    assert_eq!(dry, json!({"dryRun": true, "count": 2, "conflicts": []}));
     assert_eq!(folder.json("key list acme")["items"], json!([]));
 
     let run = folder.run("key import acme keys.jsonl");

@@ -225,7 +225,7 @@ fn a_damaged_policy_is_repaired_by_a_new_config() {
     let config = || PolicyConfig::from_json(r#"{"position":{}}"#).unwrap();
     let made = door.upsert_policy(&acme(), us, config(), None).unwrap();
     Connection::open(&path).unwrap().execute("UPDATE institution_policies SET config = 'x'", []).unwrap();
-    assert_eq!(door.delete_policy(&acme(), us, None).unwrap_err().reason(), Reason::DamagedRecord);
+    assert_eq!(door.get_policy(&acme(), us).unwrap_err().reason(), Reason::DamagedRecord);
     let repaired = door.upsert_policy(&acme(), us, config(), Some(1)).unwrap();
     assert_eq!((&repaired.id, repaired.version), (&made.id, 2));
     door.get_policy(&acme(), us).unwrap();

@@ -66,16 +66,17 @@ impl Amount {
         if !is_number(whole) || !is_number(fraction) {
             return Err(not_a_decimal());
         }
-        if negative {
-            return Err(Error::new(Reason::NegativeAmount, "must not be negative"));
-        }
         // Digits without zeros at either end, and the power of ten of the last of them.
         let all = format!("{whole}{fraction}");
         let digits = all.trim_end_matches('0');
         let trailing = all.len().saturating_sub(digits.len());
         let digits = digits.trim_start_matches('0');
+        // Zero has no sign: programs that compute in floats write it as -0 too.
         if digits.is_empty() {
             return Ok(Self::default());
+        }
+        if negative {
+            return Err(Error::new(Reason::NegativeAmount, "must not be negative"));
         }
         let length = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let power = exponent.saturating_sub(length(fraction.len())).saturating_add(length(trailing));

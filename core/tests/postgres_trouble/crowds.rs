@@ -14,7 +14,7 @@ use doorward::{AuditQuery, ImportedKey, KeyHash, NewKey, PolicyConfig, Reason, R
 use doorward_test_servers::Database;
 
 use crate::stage::{
-    AGES, Books, Holder, Stage, is_let_in, is_unavailable, open, options, patient, verify, wait_until_locked_out,
+    AGES, Books, Holder, Slow, Stage, is_let_in, is_unavailable, open, options, patient, verify, wait_until_locked_out,
 };
 
 fn us() -> Region {
@@ -204,16 +204,16 @@ fn an_exhausted_pool_names_the_variable_that_bounds_it() {
     let limits = patient(&database.url()).acquire_timeout(Duration::from_millis(300)).unwrap().pool_max(1).unwrap();
     let stage = Stage::new(limits);
     let key = stage.key();
-    let holder = Holder::begin(&database.url(), "LOCK TABLE doorward.audit_events IN ACCESS EXCLUSIVE MODE");
+    let slow = Slow::make(&database, "audit_events", 3);
     thread::scope(|scope| {
         let waiting = scope.spawn(|| stage.door.list_audit_events(&AuditQuery::default()));
-        wait_until_locked_out(&database, 1);
+        slow.wait_until_read();
         let error = is_unavailable(stage.door.get_institution(&stage.acme));
         assert!(error.to_string().contains("DOORWARD_POOL_MAX"), "{error}");
         assert_eq!(verify(&stage.door, &key.token), Verdict::Refused(Reason::StoreUnavailable));
-        holder.release();
         waiting.join().unwrap().unwrap();
     });
+    drop(slow);
     assert!(is_let_in(&stage.door, &key.token));
     stage.key();
 }

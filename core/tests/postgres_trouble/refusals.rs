@@ -7,7 +7,7 @@ use doorward::{
 };
 use doorward_test_servers::Database;
 
-use crate::stage::{AGES, Books, Holder, Stage, is_let_in, is_unavailable, open, options, patient, verify};
+use crate::stage::{AGES, Books, Holder, Slow, Stage, is_let_in, is_unavailable, open, options, patient, verify};
 
 /// Has the server fail each key that is stored, when its row is inserted or when it is committed: always, or the first times
 /// that it is tried.
@@ -128,10 +128,21 @@ fn a_lookup_that_outlasts_the_statement_timeout_lets_nobody_in() {
     let database = Database::fresh();
     let stage = Stage::new(patient(&database.url()).statement_timeout(Duration::from_secs(1)).unwrap());
     let key = stage.key();
-    let holder = Holder::begin(&database.url(), "LOCK TABLE doorward.api_keys IN ACCESS EXCLUSIVE MODE");
+    let slow = Slow::make(&database, "api_keys", 30);
     assert_eq!(verify(&stage.door, &key.token), Verdict::Refused(Reason::StoreUnavailable));
     let error = is_unavailable(stage.door.find_by_token(key.token.reveal()));
     assert!(error.to_string().contains("DOORWARD_STATEMENT_TIMEOUT_MS"), "{error}");
+    drop(slow);
+    assert!(is_let_in(&stage.door, &key.token));
+}
+
+#[test]
+fn a_lookup_in_a_table_that_stays_locked_lets_nobody_in_and_goes_on_when_it_is_free() {
+    let database = Database::fresh();
+    let stage = Stage::new(options(&database.url(), Duration::from_secs(1)));
+    let key = stage.key();
+    let holder = Holder::begin(&database.url(), "LOCK TABLE doorward.api_keys IN ACCESS EXCLUSIVE MODE");
+    assert_eq!(verify(&stage.door, &key.token), Verdict::Refused(Reason::Busy));
     holder.release();
     assert!(is_let_in(&stage.door, &key.token));
 }

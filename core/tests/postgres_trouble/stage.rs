@@ -127,6 +127,38 @@ impl Holder {
     }
 }
 
+/// A table that every statement reads for some seconds, until this is dropped: a view of that name sleeps first.
+pub(crate) struct Slow<'a> {
+    database: &'a Database,
+    table: &'static str,
+}
+
+impl<'a> Slow<'a> {
+    pub(crate) fn make(database: &'a Database, table: &'static str, seconds: u32) -> Self {
+        database.psql(&format!(
+            "ALTER TABLE doorward.{table} RENAME TO quick; \
+             CREATE VIEW doorward.{table} AS SELECT quick.* FROM pg_sleep({seconds}), doorward.quick"
+        ));
+        Self { database, table }
+    }
+
+    /// Waits until a session of doorward reads it.
+    pub(crate) fn wait_until_read(&self) {
+        let sql = format!(
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = 'doorward' AND wait_event = 'PgSleep' AND datname = '{}'",
+            self.database.name()
+        );
+        wait_until("doorward reads the slow table", AGES, || !self.database.query(&sql).is_empty());
+    }
+}
+
+impl Drop for Slow<'_> {
+    fn drop(&mut self) {
+        let table = self.table;
+        self.database.psql(&format!("DROP VIEW doorward.{table}; ALTER TABLE doorward.quick RENAME TO {table}"));
+    }
+}
+
 /// Waits until so many sessions of doorward wait for a lock.
 pub(crate) fn wait_until_locked_out(database: &Database, count: usize) {
     let sql = format!(

@@ -146,7 +146,7 @@ fn show(report: &ImportReport, numbers: &[usize], output: &Output) -> Result<Ans
         .iter()
         .map(|conflict| json!({"line": line(conflict.index), "keyHash": conflict.key_hash, "reason": conflict.reason.as_str()}))
         .collect();
-    let summary = json!({"dryRun": report.dry_run, "imported": report.imported.len(), "conflicts": conflicts});
+    let summary = json!({"dryRun": report.dry_run, "count": report.imported.len(), "conflicts": conflicts});
     output.show(&summary, || {
         let rows = report
             .conflicts

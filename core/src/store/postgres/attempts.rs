@@ -134,21 +134,30 @@ impl Inner {
     }
 
     /// Repeats an attempt until it succeeds, fails for good, or the time is over. An attempt that is under way then is
-    /// dropped where it stands.
+    /// dropped where it stands. A limit that is longer than an operation's is for work that makes way: where attempts do
+    /// nothing but fail, an operation's time is enough.
     pub(super) async fn persist<T>(&self, limit: Duration, mut attempt: impl AsyncFnMut() -> Result<T, Fault>) -> Result<T> {
+        let long = self.options.operation_limit();
         let end = Instant::now().checked_add(limit);
         let end = end.ok_or_else(|| Error::new(Reason::Bug, "a time limit is too long"))?;
         let mut pauses = pauses();
+        let mut failing_until: Option<Instant> = None;
         let mut last = None;
         loop {
+            let begun = Instant::now();
             match timeout_at(end, attempt()).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(Fault::Final(error))) => return Err(error),
                 Ok(Err(Fault::Again(error) | Fault::Lost(error))) => last = Some(error),
                 Err(_) => return Err(last.unwrap_or_else(too_late)),
             }
+            let now = Instant::now();
+            if failing_until.is_none() || begun.elapsed() > long {
+                failing_until = now.checked_add(long);
+            }
             let pause = pauses();
-            if Instant::now().checked_add(pause).is_none_or(|next| next >= end) {
+            let next = now.checked_add(pause);
+            if next.is_none_or(|next| next >= end || failing_until.is_some_and(|until| next >= until)) {
                 return Err(last.unwrap_or_else(too_late));
             }
             sleep(pause).await;

@@ -29,10 +29,8 @@ impl PolicyStore for PostgresStore {
             let PolicyChange { institution_id, region, action, .. } = &policy_change;
             check_institution(link, institution_id).await?;
             let place = [institution_id.into(), region.as_str().into()];
-            // A config that is replaced need not be understood: so a damaged policy is repaired.
-            let read = if matches!(action, PolicyAction::Upsert(_)) { sql::read_but_config } else { sql::read };
             let find = if matches!(action, PolicyAction::Delete) { sql::FIND_TO_DELETE } else { sql::FIND_TO_CHANGE };
-            let before = link.find(find, &place, read).await?;
+            let before = link.find(find, &place, |row| sql::read_to_change(row, action)).await?;
             let noted = link.find(sql::LAST_VERSION, &place, |row| row.integer(0)).await?.flatten();
             let last = noted.and_then(|version| u64::try_from(version).ok()).unwrap_or_default();
             let last = last.max(before.as_ref().map_or(0, |policy| policy.version));

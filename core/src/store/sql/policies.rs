@@ -9,7 +9,9 @@ use crate::{
     model::{
         decision::{Decision, DefaultDecision, Position},
         id::{InstitutionId, PolicyId},
-        policy::{HistoryAction, Policy, PolicyConfig, PolicyHistoryQuery, PolicyQuery, PolicyVersion, stored_config},
+        policy::{
+            HistoryAction, Policy, PolicyAction, PolicyConfig, PolicyHistoryQuery, PolicyQuery, PolicyVersion, stored_config,
+        },
     },
 };
 
@@ -87,8 +89,18 @@ pub(crate) fn read(row: &dyn Row) -> Result<Policy> {
     Ok(Policy { config: config(row, 6)?, ..read_but_config(row)? })
 }
 
-/// Reads a policy for a change that replaces its config: so that a damaged one can be repaired, what is damaged is empty.
-pub(crate) fn read_but_config(row: &dyn Row) -> Result<Policy> {
+/// Reads a policy for a change. A config that is replaced or deleted need not be understood: so a damaged policy can be
+/// repaired and removed. What is damaged is empty then.
+pub(crate) fn read_to_change(row: &dyn Row, action: &PolicyAction) -> Result<Policy> {
+    let policy = read_but_config(row)?;
+    match config(row, 6) {
+        Ok(config) => Ok(Policy { config, ..policy }),
+        Err(error) if matches!(action, PolicyAction::Merge(_)) => Err(error),
+        Err(_) => Ok(policy),
+    }
+}
+
+fn read_but_config(row: &dyn Row) -> Result<Policy> {
     Ok(Policy {
         id: PolicyId::from_stored(row.required_text(0)?),
         institution_id: InstitutionId::from_stored(row.required_text(1)?),

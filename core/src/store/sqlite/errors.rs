@@ -30,6 +30,8 @@ pub(super) fn cannot_open(path: &Path, error: Error) -> Error {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let error = if path.is_dir() {
         Error::new(Reason::CannotOpen, format!("{shown} is a directory; give a file")).because(error)
+    } else if path.exists() && !path.is_file() {
+        Error::new(Reason::CannotOpen, format!("{shown} is no file")).because(error)
     } else if parent.is_some_and(|parent| !parent.is_dir()) {
         Error::new(Reason::CannotOpen, format!("{shown} cannot be opened: its directory does not exist")).because(error)
     } else if error.reason() == Reason::StoreUnavailable {

@@ -32,6 +32,9 @@ impl Place {
             let message = "must be the path of a file; records that live in memory alone are the memory store's";
             return Err(Error::new(Reason::CannotOpen, message).field("DATABASE_URL"));
         }
+        if text.as_encoded_bytes().contains(&0) {
+            return Err(Error::new(Reason::CannotOpen, "is not a path: it holds a NUL character").field("DATABASE_URL"));
+        }
         // Absolute, so that it means the same file after the process changed its directory, and never an SQLite URI.
         let absolute = std::path::absolute(path)
             .map_err(|error| Error::new(Reason::CannotOpen, "is not a path").field("DATABASE_URL").because(error))?;

@@ -14,7 +14,7 @@ use crate::{
         id::InstitutionId,
         institution::institution_not_found,
         page::{List, Page},
-        policy::{Policy, PolicyAction, PolicyChange, PolicyHistoryQuery, PolicyQuery, PolicyVersion},
+        policy::{Policy, PolicyChange, PolicyHistoryQuery, PolicyQuery, PolicyVersion},
     },
     reply::Reply,
     store::{
@@ -30,9 +30,7 @@ impl PolicyStore for SqliteStore {
                 let PolicyChange { institution_id, region, action, .. } = &policy_change;
                 check_institution(connection, institution_id)?;
                 let place = [institution_id.into(), region.as_str().into()];
-                // A config that is replaced need not be understood: so a damaged policy is repaired.
-                let read = if matches!(action, PolicyAction::Upsert(_)) { sql::read_but_config } else { sql::read };
-                let before = find(connection, sql::FIND, &place, read)?;
+                let before = find(connection, sql::FIND, &place, |row| sql::read_to_change(row, action))?;
                 let noted = find(connection, sql::LAST_VERSION, &place, |row| row.integer(0))?.flatten();
                 let last = noted.and_then(|version| u64::try_from(version).ok()).unwrap_or_default();
                 let last = last.max(before.as_ref().map_or(0, |policy| policy.version));
