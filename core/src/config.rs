@@ -132,7 +132,8 @@ impl Config {
     /// Accepts this token as root: everything, for every institution. Only its hash is kept.
     ///
     /// # Errors
-    /// `Config` / `invalid_variable` naming `ROOT_API_KEY` unless it has at least 32 characters, at most 512 bytes, and no blanks at either end.
+    /// `Config` / `invalid_variable` naming `ROOT_API_KEY` unless it has at least 32 characters, at most 512 bytes, and
+    /// no blanks at either end.
     pub fn root_token(mut self, token: &str) -> Result<Self> {
         if token.chars().count() < Self::MIN_ROOT_TOKEN || token.len() > MAX_TOKEN || token.trim() != token {
             return Err(environment::invalid("ROOT_API_KEY", "must have 32 to 512 characters and no blanks at either end"));

@@ -26,10 +26,7 @@ const OPERATIONS: usize = 10_000;
 const WRITERS: usize = 4;
 
 /// What the child does: each of its threads creates keys and revokes every second one, and says what was acknowledged.
-#[test]
-fn child_that_writes_until_it_is_killed() {
-    // Run by itself, as every other test, it has nothing to do; the test below runs it as a process of its own.
-    let Ok(file) = std::env::var(FILE) else { return };
+fn write_until_killed(file: String) {
     let door = Doorward::open(Config::sqlite(file)).unwrap();
     let institution: InstitutionId = "acme".parse().unwrap();
     let said = Mutex::new(std::io::stdout());
@@ -55,6 +52,10 @@ fn child_that_writes_until_it_is_killed() {
 
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
+    // The test starts itself as the child.
+    if let Ok(file) = std::env::var(FILE) {
+        return write_until_killed(file);
+    }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("durable.db");
     let institution: InstitutionId = "acme".parse().unwrap();
@@ -75,7 +76,7 @@ fn what_was_acknowledged_survives_kill_9() {
 /// Runs the child for a while, kills it, and takes down what it said.
 fn write_and_kill(file: &std::path::Path, life: Duration, created: &mut HashMap<String, KeyHash>, revoked: &mut HashSet<String>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_that_writes_until_it_is_killed", "--nocapture"])
+        .args(["--exact", "what_was_acknowledged_survives_kill_9", "--nocapture"])
         .env(FILE, file)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -109,7 +109,8 @@ pub trait ApiKeyStore: Send + Sync + 'static {
         false
     }
 
-    /// Writes when keys were last accepted, to within a second. Never moves a date backwards, raises no generation, ignores unknown keys.
+    /// Writes when keys were last accepted, to within a second. Never moves a date backwards, raises no generation,
+    /// ignores unknown keys.
     fn record_use(&self, uses: Vec<KeyUse>) -> Reply<()>;
 }
 

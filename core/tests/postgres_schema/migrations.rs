@@ -56,21 +56,26 @@ fn an_empty_database_gets_the_schema_and_the_next_opening_has_nothing_to_do() {
 }
 
 /// What each of the processes does.
-#[test]
-fn child_that_opens_the_database() {
-    // Run by itself, as every other test, it has nothing to do; the test below runs it as a process of its own.
-    let Ok(url) = std::env::var(URL) else { return };
+fn open_and_write(url: String) {
     let door = Doorward::open(Config::postgres(PostgresOptions::new(url).unwrap())).unwrap();
     door.create_institution(NewInstitution::new("One of many", [])).unwrap();
 }
 
 #[test]
 fn ten_processes_that_start_together_on_an_empty_database_all_come_up() {
+    // The test starts itself as each of them.
+    if let Ok(url) = std::env::var(URL) {
+        return open_and_write(url);
+    }
     let database = Database::fresh();
     let children: Vec<_> = (0..PROCESSES)
         .map(|_| {
             Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "migrations::child_that_opens_the_database", "--nocapture"])
+                .args([
+                    "--exact",
+                    "migrations::ten_processes_that_start_together_on_an_empty_database_all_come_up",
+                    "--nocapture",
+                ])
                 .env(URL, database.url())
                 .stdout(Stdio::null())
                 .stderr(Stdio::piped())

@@ -1,5 +1,5 @@
-//! What holds for every input: amounts are exact; readers refuse or read back what they wrote, and never panic; merge-patch is RFC 7396's; a
-//! store does what a simple model of it does, whatever the order of calls.
+//! What holds for every input: amounts are exact; readers refuse or read back what they wrote, and never panic;
+//! merge-patch is RFC 7396's; a store does what a simple model of it does, whatever the order of calls.
 
 #![expect(
     clippy::unwrap_used,
