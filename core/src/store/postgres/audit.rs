@@ -1,6 +1,6 @@
 //! [`AuditStore`] in PostgreSQL.
 
-use super::{PostgresStore, statement::columns};
+use super::{PostgresStore, values::columns};
 use crate::{
     model::{
         audit::{AuditEntry, AuditEvent, AuditQuery},

@@ -7,7 +7,8 @@ use super::{
     change::{check_institution, hold_institution},
     errors::Fault,
     lookups::{ForCredential, ForRecord},
-    statement::{Link, columns},
+    statement::Link,
+    values::columns,
 };
 use crate::{
     error::Result,
