@@ -68,18 +68,30 @@ impl Statements {
     }
 }
 
-/// Puts the schema before each table where a statement names it as such.
+/// Puts the schema before each table where a statement names it as such, and `pg_catalog` before each operator that compares.
+///
+/// An application's tables may hold `varchar`, for which `pg_catalog` has no operators of its own: where any role may create
+/// things in a schema of the `search_path`, an operator that it made for `varchar` would be preferred to the one for `text`.
 fn qualify(sql: &str, schema: &str) -> String {
-    let mut text = String::with_capacity(sql.len().saturating_add(64));
-    let mut before = "";
+    let mut text = String::with_capacity(sql.len().saturating_add(128));
+    let (mut before, mut assigns) = ("", false);
     for piece in sql.split_inclusive([' ', '\n']) {
         let word = piece.trim_end();
         let name = word.trim_end_matches([',', ')', ';']);
+        match word {
+            "SET" => assigns = true,
+            "FROM" | "WHERE" | "RETURNING" => assigns = false,
+            _ => {}
+        }
         if matches!(before, "FROM" | "JOIN" | "INTO" | "UPDATE" | "TABLE") && TABLES.contains(&name) {
             // Quoted, since a schema may be called like a word of SQL.
             text.extend(["\"", schema, "\"."]);
         }
-        text.push_str(piece);
+        if matches!(word, "=" | "<>" | "<" | ">" | "<=" | ">=") && !assigns {
+            text.extend(["OPERATOR(pg_catalog.", word, ") "]);
+        } else {
+            text.push_str(piece);
+        }
         if !word.is_empty() {
             before = word.trim_start_matches('(');
         }
@@ -185,6 +197,16 @@ mod tests {
         assert_eq!(nested, "WITH x AS (UPDATE \"s\".doorward_generation SET number = 1) SELECT * FROM x");
         let upsert = qualify("INSERT INTO doorward_key_usage (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET b = 1", "s");
         assert_eq!(upsert, "INSERT INTO \"s\".doorward_key_usage (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET b = 1");
+    }
+
+    #[test]
+    fn what_compares_is_an_operator_of_pg_catalog_and_what_assigns_is_none() {
+        let qualified = qualify("UPDATE x SET a = $1, b = $2 FROM y WHERE (x.id, x.b) < ($3, $4) AND x.c = ANY ($5)", "s");
+        assert_eq!(
+            qualified,
+            "UPDATE x SET a = $1, b = $2 FROM y WHERE (x.id, x.b) OPERATOR(pg_catalog.<) ($3, $4) \
+             AND x.c OPERATOR(pg_catalog.=) ANY ($5)"
+        );
     }
 
     #[test]
