@@ -257,6 +257,10 @@ fn extract(url: &mut Url) -> Result<bool> {
     Ok(pooled)
 }
 
+/// A policy of row level security is to be an error, not a row that is not there: where no policy is found the position may
+/// be allowed.
+pub(super) const ROW_SECURITY: (&str, &str) = ("row_security", "off");
+
 /// How long a read waits for a lock before it lets go and tries again: a table is locked against reading by an application
 /// that empties or changes it, which may want one of ours.
 pub(super) const READ_TIMEOUT_MS: u128 = 500;
@@ -275,11 +279,12 @@ fn session(options: PgConnectOptions, pooled: bool, statement_timeout: Duration)
         return options.statement_cache_capacity(0);
     }
     let millis = statement_timeout.as_millis();
-    options.options([
+    let options = options.options([
         ("statement_timeout", millis),
         ("idle_in_transaction_session_timeout", millis),
         ("lock_timeout", patience(READ_TIMEOUT_MS, statement_timeout)),
-    ])
+    ]);
+    options.options([ROW_SECURITY])
 }
 
 #[cfg(test)]
