@@ -181,6 +181,12 @@ impl Target {
         let (authority, rest) = rest.split_at_checked(end).unwrap_or((rest, ""));
         let (user, hosts) = match authority.rsplit_once('@') {
             Some((user, hosts)) => (format!("{user}@"), hosts),
+            // Else a password with a slash in it would be read as port and database, and shown.
+            None if authority.contains(':') && rest.split('=').next().is_some_and(|shown| shown.contains('@')) => {
+                return Err(wrong_url(
+                    "has an @ where none is expected: write / as %2F, ? as %3F, # as %23, @ as %40 in a password",
+                ));
+            }
             None => (String::new(), authority),
         };
         let mut pooled = false;
@@ -309,6 +315,11 @@ mod tests {
     }
 
     #[test]
+    fn a_user_may_have_an_at_sign_in_a_parameter() {
+        assert_eq!(target("postgres://h:5433/db?user=u@tenant").unwrap().places(), ["h:5433 database db"]);
+    }
+
+    #[test]
     fn a_socket_is_named_by_a_parameter() {
         let target = target("postgres:///db?host=/run/postgresql&port=5433&user=u").unwrap();
         assert_eq!(target.places(), ["/run/postgresql port 5433 database db"]);
@@ -332,6 +343,10 @@ mod tests {
             "postgres://u:secret@h/db?pgbouncer=maybe",
             "postgres://u:secret@h/db?target_session_attrs=any",
             "postgres://u:secret@h,:5433x/db",
+            "postgres://u:/secret@h/db",
+            "postgres://u:12/secret@h/db",
+            "postgres://u:12?secret@h/db",
+            "postgres://u:12#secret@h/db",
         ] {
             assert!(!message(url).contains("secret"), "{url}");
         }
