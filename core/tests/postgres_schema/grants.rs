@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use doorward::{
     AuditQuery, Config, Doorward, Error, ErrorKind, InstitutionPatch, KeyPatch, NewInstitution, NewKey, PolicyHistoryQuery,
-    PolicyPatch, PostgresOptions, Reason, Request, Role,
+    PolicyPatch, Position, PostgresOptions, Reason, Request, Role,
     model::page::PageRequest,
     store::postgres::{Adoption, PostgresStore},
 };
@@ -71,6 +71,12 @@ impl Guarded {
 
     fn options(&self, schema: &str) -> PostgresOptions {
         PostgresOptions::new(self.database.url_as(&self.role, None)).unwrap().schema(schema).unwrap()
+    }
+
+    /// As behind a transaction pooler, which keeps no session.
+    fn pooled_url(&self) -> String {
+        let url = self.database.url_as(&self.role, None);
+        format!("{url}{}pgbouncer=true", if url.contains('?') { '&' } else { '?' })
     }
 
     fn administrators(&self, schema: &str) -> PostgresOptions {
@@ -208,4 +214,22 @@ fn two_schemas_in_one_database_do_not_disturb_each_other() {
     assert!(other.find_by_token(key.token.reveal()).unwrap().is_none());
     let generations = r#"SELECT a.number, b.number FROM "user".doorward_generation a, doorward.doorward_generation b"#;
     assert_eq!(client.rows(generations), [["3", "1"]]);
+}
+
+#[test]
+fn rows_that_row_level_security_would_hide_are_an_error_and_not_missing() {
+    let guarded = Guarded::new();
+    let administrators = Doorward::open(Config::postgres(guarded.administrators("doorward"))).unwrap();
+    let acme = administrators.create_institution(NewInstitution::new("Acme", [us()])).unwrap().id;
+    administrators.upsert_policy(&acme, us(), up_to(5), None).unwrap();
+    guarded.grant_all("doorward");
+    let refused = Position::parse("6", "USD").unwrap();
+    for url in [guarded.database.url_as(&guarded.role, None), guarded.pooled_url()] {
+        let door = Doorward::open(Config::postgres(PostgresOptions::new(url).unwrap())).unwrap();
+        assert!(!door.check_position(&acme, us(), &refused).unwrap().allowed);
+        guarded.administer("ALTER TABLE {schema}.institution_policies ENABLE ROW LEVEL SECURITY", "doorward");
+        let error = door.check_position(&acme, us(), &refused).unwrap_err();
+        assert_eq!((error.kind(), error.reason()), (ErrorKind::Database, Reason::PermissionDenied), "{error:?}");
+        guarded.administer("ALTER TABLE {schema}.institution_policies DISABLE ROW LEVEL SECURITY", "doorward");
+    }
 }

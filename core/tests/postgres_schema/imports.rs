@@ -62,3 +62,24 @@ fn a_conflict_anywhere_in_a_large_import_is_named_by_its_place_and_nothing_is_st
     }
     assert_eq!(Client::connect(&database.url()).value("SELECT count(*) FROM doorward.api_keys"), "1");
 }
+
+#[test]
+fn all_of_very_many_keys_are_revoked_in_one_transaction_whose_statements_are_short() {
+    let database = Database::fresh();
+    let door = door(&database);
+    door.import_keys(&acme(), keys(), false).unwrap();
+    let mut client = Client::connect(&database.url());
+    client.run(
+        "CREATE TABLE statements (rows bigint, transaction text);
+         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO public.statements SELECT count(*), pg_current_xact_id() FROM changed; RETURN NULL; END $$;
+         CREATE TRIGGER note AFTER UPDATE ON doorward.api_keys REFERENCING NEW TABLE AS changed
+             FOR EACH STATEMENT EXECUTE FUNCTION note()",
+    );
+    assert_eq!(door.revoke_all_keys(&acme()).unwrap(), 100_000);
+    let statements = "SELECT sum(rows)::text, count(DISTINCT transaction)::text, (max(rows) <= 10000)::text FROM statements";
+    assert_eq!(client.rows(statements), [["100000", "1", "true"]]);
+    assert!(door.find_by_token("ak_99999").unwrap().is_none());
+    let feed = "SELECT entity, entity_id FROM doorward.doorward_change_feed WHERE generation = 3";
+    assert_eq!(client.rows(feed), [["keys_of_institution", "acme"]]);
+}

@@ -1,10 +1,10 @@
 //! Lists among very many rows: each page is cut out of an index, the plan that PostgreSQL keeps for later included.
 
 use doorward::{
-    Actor, ApiKeyQuery, AuditQuery, Config, Doorward, InstitutionId, KeyStatus, Order, PageRequest, PostgresOptions, Role,
-    Timestamp, store::postgres::PostgresStore,
+    Actor, ApiKeyQuery, AuditQuery, Config, Doorward, InstitutionId, KeyStatus, NewInstitution, Order, PageRequest,
+    PostgresOptions, Role, Timestamp, store::postgres::PostgresStore,
 };
-use doorward_test_servers::{Postgres, wait_until};
+use doorward_test_servers::{Database, Postgres, wait_until};
 
 use crate::{
     application::SOON,
@@ -94,4 +94,13 @@ fn pages_of_large_lists_are_cut_out_of_indexes() {
             explained.check("audit events", |door| some_pages(order, |page| door.list_audit_events(&of(page)).unwrap()));
         }
     }
+}
+
+#[test]
+fn an_action_that_no_text_in_the_database_can_be_has_no_events() {
+    let database = Database::fresh();
+    let door = Doorward::open(Config::postgres(PostgresOptions::new(database.url()).unwrap())).unwrap();
+    door.create_institution(NewInstitution::new("Acme", [])).unwrap();
+    let query = AuditQuery { action: Some("create_institution\0".to_owned()), ..AuditQuery::default() };
+    assert_eq!(door.list_audit_events(&query).unwrap().items, []);
 }

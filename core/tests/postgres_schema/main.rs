@@ -1,6 +1,6 @@
 //! The PostgreSQL store's schema: how it comes about (`migrations`), how an application's tables are taken over (`adoption`),
-//! what other SQL may do to them afterwards (`other_sql`, and all at once in `turmoil`), what a role needs (`grants`), that
-//! lists find their indexes (`lists`), and loading at scale (`imports`).
+//! what other SQL may do to them afterwards (`other_sql`, and all at once in `turmoil`), what a role needs (`grants`),
+//! what others put beside the tables (`strangers`), that lists find their indexes (`lists`), and loading at scale (`imports`).
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,4 +19,5 @@ mod lists;
 mod migrations;
 mod other_sql;
 mod records;
+mod strangers;
 mod turmoil;

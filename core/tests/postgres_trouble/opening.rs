@@ -222,3 +222,12 @@ fn a_store_that_was_opened_names_no_password() {
     let options = PostgresOptions::new(server.url()).unwrap();
     assert!(!format!("{:?}", Config::postgres(options)).contains(PASSWORD));
 }
+
+#[test]
+fn a_setting_that_the_server_refuses_is_said_to_come_from_the_options() {
+    let database = Database::fresh();
+    let joint = if database.url().contains('?') { '&' } else { '?' };
+    for options in ["-c%20nonsense%3D1", "-c%20work_mem%3Dmuch"] {
+        cannot_open(&format!("{}{joint}options={options}", database.url()), &["check options"]);
+    }
+}

@@ -9,7 +9,7 @@ use super::{
     Inner,
     connections::{Lent, Purpose},
     errors::Fault,
-    options::{READ_TIMEOUT_MS, patience},
+    options::{READ_TIMEOUT_MS, ROW_SECURITY, patience},
     statement::Link,
 };
 use crate::error::{Error, Reason, Result};
@@ -127,9 +127,11 @@ impl Inner {
     pub(super) fn begin(&self) -> String {
         let limit = self.options.statement_limit();
         let (millis, wait) = (limit.as_millis(), patience(READ_TIMEOUT_MS, limit));
+        let (row_security, off) = ROW_SECURITY;
         format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {millis}; \
-             SET LOCAL idle_in_transaction_session_timeout = {millis}; SET LOCAL lock_timeout = {wait}"
+             SET LOCAL idle_in_transaction_session_timeout = {millis}; SET LOCAL lock_timeout = {wait}; \
+             SET LOCAL {row_security} = {off}"
         )
     }
 

@@ -16,13 +16,7 @@
 
 use std::time::Duration;
 
-use super::{
-    Inner,
-    connections::Purpose,
-    errors::Fault,
-    options::patience,
-    statement::{Link, columns},
-};
+use super::{Inner, connections::Purpose, errors::Fault, options::patience, statement::Link, values::columns};
 use crate::{
     error::{Error, Reason, Result},
     model::{audit::AuditEntry, id::InstitutionId, institution::institution_not_found, time::Timestamp},

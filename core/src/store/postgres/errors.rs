@@ -71,8 +71,11 @@ fn by_code(code: &str, error: sqlx::Error) -> Fault {
             Error::new(Reason::StoreUnavailable, "a statement took longer than DOORWARD_STATEMENT_TIMEOUT_MS").because(error),
         ),
         "25006" => Fault::Lost(
-            Error::new(Reason::StoreUnavailable, "the server may only be read: it is a standby, or on its way to be one")
-                .because(error),
+            Error::new(
+                Reason::StoreUnavailable,
+                "the server may only be read: it is a standby, on its way to be one, or set to default_transaction_read_only",
+            )
+            .because(error),
         ),
         "53300" | "57P03" => {
             Fault::Again(Error::new(Reason::StoreUnavailable, "the server takes no further connection").because(error))
@@ -132,11 +135,13 @@ struct Said {
 
 impl std::fmt::Display for Said {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} (SQLSTATE {}", self.message, self.code)?;
-        if let Some(table) = &self.table {
-            write!(f, ", table {table}")?;
+        f.write_str(&self.message)?;
+        match (self.code.as_str(), &self.table) {
+            // It was not the server that said it.
+            ("", _) => Ok(()),
+            (code, None) => write!(f, " (SQLSTATE {code})"),
+            (code, Some(table)) => write!(f, " (SQLSTATE {code}, table {table})"),
         }
-        f.write_str(")")
     }
 }
 
@@ -171,12 +176,13 @@ pub(super) fn unconnected(host: &PgConnectOptions, error: sqlx::Error) -> Fault 
         "28P01" => configured("the server refused the password: check user and password", error),
         "28000" => configured("the server refused the user: check the user, pg_hba.conf and sslmode", error),
         "3D000" => configured("there is no such database: check its name, or create it", error),
+        "42704" | "22023" => configured("the server refuses a setting of the session: check options", error),
         "42501" => configured("the user may not connect to the database: grant CONNECT", error),
         "08P01" if ["no such database", "does not exist"].iter().any(|words| error.to_string().contains(words)) => {
             configured("the pooler says that there is no such database or user: check their names", error)
         }
         "08P01" if error.to_string().contains("unsupported startup parameter") => {
-            configured("the pooler refuses our session parameters: add pgbouncer=true to the URL", error)
+            configured("the pooler refuses our session parameters: add pgbouncer=true to the URL, and take options out", error)
         }
         "08P01" if error.to_string().contains("auth") => configured("the pooler refused user or password: check them", error),
         code => match by_code(code, error) {

@@ -1,13 +1,14 @@
 //! [`ApiKeyStore`] in PostgreSQL.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use super::{
-    PostgresStore,
+    Inner, PostgresStore,
     change::{check_institution, hold_institution},
     errors::Fault,
     lookups::{ForCredential, ForRecord},
-    statement::{Link, columns},
+    statement::Link,
+    values::columns,
 };
 use crate::{
     error::Result,
@@ -30,8 +31,8 @@ use crate::{
     token::KeyHash,
 };
 
-/// How many keys one statement stores.
-const STORED_AT_ONCE: usize = 10_000;
+/// How many keys one statement stores, or revokes: so that however many there are none takes too long.
+const KEYS_AT_ONCE: usize = 10_000;
 
 /// Uses of known keys, later than what is noted. In the order of the ids, so that two writers do not lock each other out.
 const RECORD_USES: &str = "AS u (id, used_at) JOIN api_keys k ON k.id = u.id GROUP BY u.id ORDER BY u.id \
@@ -41,7 +42,7 @@ const RECORD_USES: &str = "AS u (id, used_at) JOIN api_keys k ON k.id = u.id GRO
 impl ApiKeyStore for PostgresStore {
     fn insert_keys(&self, keys: Vec<ApiKey>, audit: AuditEntry) -> Reply<Vec<ApiKey>> {
         let institution_id = keys.first().map(|key| key.institution_id.clone());
-        let limit = self.options.operation_limit_of(keys.len().div_ceil(STORED_AT_ONCE));
+        let limit = self.options.operation_limit_of(keys.len().div_ceil(KEYS_AT_ONCE));
         self.change_within(limit, institution_id.clone(), audit, async move |link| {
             if let Some(id) = &institution_id {
                 hold_institution(link, id).await?;
@@ -121,13 +122,29 @@ impl ApiKeyStore for PostgresStore {
 
     fn revoke_all_keys(&self, institution_id: &InstitutionId, audit: AuditEntry) -> Reply<u64> {
         let institution_id = institution_id.clone();
-        self.change(Some(institution_id.clone()), audit.clone(), async move |link| {
-            check_institution(link, &institution_id).await?;
-            let values = [audit.occurred_at.into(), (&institution_id).into()];
-            let revoked = link.execute(sql::LOCK_AND_REVOKE_ALL, &values).await?;
-            let touched = if revoked > 0 { vec![Change::keys_of(&institution_id)] } else { Vec::new() };
-            Ok((revoked, touched))
-        })
+        let revoke = move |inner: Arc<Inner>| async move {
+            let place = [(&institution_id).into()];
+            let count = async |link: &mut Link<'_>| link.find(sql::COUNT_UNREVOKED, &place, |row| row.count(0)).await;
+            let count = inner.ask(&count).await?.and_then(|count| usize::try_from(count).ok()).unwrap_or_default();
+            let limit = inner.options.operation_limit_of(count.div_ceil(KEYS_AT_ONCE));
+            let revoke = async |link: &mut Link<'_>| {
+                check_institution(link, &institution_id).await?;
+                let at_once = u64::try_from(KEYS_AT_ONCE).unwrap_or(u64::MAX);
+                let values = [audit.occurred_at.into(), (&institution_id).into(), at_once.into()];
+                let mut revoked = 0_u64;
+                loop {
+                    let part = link.execute(sql::LOCK_AND_REVOKE_SOME, &values).await?;
+                    revoked = revoked.saturating_add(part);
+                    if part < at_once {
+                        break;
+                    }
+                }
+                let touched = if revoked > 0 { vec![Change::keys_of(&institution_id)] } else { Vec::new() };
+                Ok((revoked, touched))
+            };
+            inner.change(limit, Some(&institution_id), &audit, revoke).await
+        };
+        self.run(revoke).unwrap_or_else(Reply::from)
     }
 
     fn record_use(&self, uses: Vec<KeyUse>) -> Reply<()> {
@@ -154,7 +171,7 @@ async fn insert(link: &mut Link<'_>, keys: &[ApiKey]) -> Result<(), Fault> {
         return Err(key_exists(first).into());
     }
     let mut before = 0_usize;
-    for part in keys.chunks(STORED_AT_ONCE) {
+    for part in keys.chunks(KEYS_AT_ONCE) {
         let rows: Vec<_> = part.iter().map(sql::inserted).collect();
         let (arguments, unnest) = columns(&rows)?;
         let sql = format!("{} SELECT * FROM {unnest} ON CONFLICT DO NOTHING RETURNING key_hash", sql::INSERT_INTO);

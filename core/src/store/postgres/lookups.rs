@@ -18,7 +18,8 @@ use super::{
     connections::Purpose,
     errors::{Fault, again},
     runtime::{answer_with, unpanicked},
-    statement::{Link, arguments},
+    statement::Link,
+    values::arguments,
 };
 use crate::{
     error::{Error, Reason, Result},

@@ -18,6 +18,7 @@ mod policies;
 mod runtime;
 mod schema;
 mod statement;
+mod values;
 
 use std::{
     fmt, mem,

@@ -181,6 +181,12 @@ impl Target {
         let (authority, rest) = rest.split_at_checked(end).unwrap_or((rest, ""));
         let (user, hosts) = match authority.rsplit_once('@') {
             Some((user, hosts)) => (format!("{user}@"), hosts),
+            // Else a password with a slash in it would be read as port and database, and shown.
+            None if authority.contains(':') && rest.split('=').next().is_some_and(|shown| shown.contains('@')) => {
+                return Err(wrong_url(
+                    "has an @ where none is expected: write / as %2F, ? as %3F, # as %23, @ as %40 in a password",
+                ));
+            }
             None => (String::new(), authority),
         };
         let mut pooled = false;
@@ -257,6 +263,10 @@ fn extract(url: &mut Url) -> Result<bool> {
     Ok(pooled)
 }
 
+/// A policy of row level security is to be an error, not a row that is not there: where no policy is found the position may
+/// be allowed.
+pub(super) const ROW_SECURITY: (&str, &str) = ("row_security", "off");
+
 /// How long a read waits for a lock before it lets go and tries again: a table is locked against reading by an application
 /// that empties or changes it, which may want one of ours.
 pub(super) const READ_TIMEOUT_MS: u128 = 500;
@@ -275,11 +285,12 @@ fn session(options: PgConnectOptions, pooled: bool, statement_timeout: Duration)
         return options.statement_cache_capacity(0);
     }
     let millis = statement_timeout.as_millis();
-    options.options([
+    let options = options.options([
         ("statement_timeout", millis),
         ("idle_in_transaction_session_timeout", millis),
         ("lock_timeout", patience(READ_TIMEOUT_MS, statement_timeout)),
-    ])
+    ]);
+    options.options([ROW_SECURITY])
 }
 
 #[cfg(test)]
@@ -301,6 +312,11 @@ mod tests {
         let target = target("postgres://u:p%40ss@one:5433,two/db?sslmode=disable").unwrap();
         assert_eq!(target.places(), ["one:5433 database db", "two:5432 database db"]);
         assert!(!target.pooled);
+    }
+
+    #[test]
+    fn a_user_may_have_an_at_sign_in_a_parameter() {
+        assert_eq!(target("postgres://h:5433/db?user=u@tenant").unwrap().places(), ["h:5433 database db"]);
     }
 
     #[test]
@@ -327,6 +343,10 @@ mod tests {
             "postgres://u:secret@h/db?pgbouncer=maybe",
             "postgres://u:secret@h/db?target_session_attrs=any",
             "postgres://u:secret@h,:5433x/db",
+            "postgres://u:/secret@h/db",
+            "postgres://u:12/secret@h/db",
+            "postgres://u:12?secret@h/db",
+            "postgres://u:12#secret@h/db",
         ] {
             assert!(!message(url).contains("secret"), "{url}");
         }

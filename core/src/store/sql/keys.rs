@@ -88,12 +88,15 @@ pub(crate) const KNOWN_HASHES: &str = "SELECT key_hash FROM api_keys WHERE key_h
 /// has it. References to the key (an application's log of its uses, say) are not in its way.
 #[cfg(feature = "postgres")]
 pub(crate) const FIND_TO_CHANGE: &str = record!(" WHERE k.id = $1 AND k.institution_id = $2 FOR NO KEY UPDATE OF k NOWAIT");
-/// As [`REVOKE_ALL`]; fails at once where another transaction has one of the keys. It changes what it locked, and nothing that
-/// came later, which might have to be waited for.
+/// As [`REVOKE_ALL`], so many at a time; fails at once where another transaction has one of the keys. It changes what it locked,
+/// and nothing that came later, which might have to be waited for.
 #[cfg(feature = "postgres")]
-pub(crate) const LOCK_AND_REVOKE_ALL: &str = "WITH held AS (SELECT id FROM api_keys \
-     WHERE institution_id = $2 AND revoked_at IS NULL ORDER BY id FOR NO KEY UPDATE NOWAIT) \
+pub(crate) const LOCK_AND_REVOKE_SOME: &str = "WITH held AS (SELECT id FROM api_keys \
+     WHERE institution_id = $2 AND revoked_at IS NULL ORDER BY id LIMIT $3 FOR NO KEY UPDATE NOWAIT) \
      UPDATE api_keys SET revoked_at = $1, version = version + 1 FROM held WHERE api_keys.id = held.id";
+/// How many keys of an institution could be revoked.
+#[cfg(feature = "postgres")]
+pub(crate) const COUNT_UNREVOKED: &str = "SELECT count(*) FROM api_keys WHERE institution_id = $1 AND revoked_at IS NULL";
 pub(crate) const FIND_BY_HASH: &str = record!(" WHERE k.key_hash = $1");
 pub(crate) const FIND_BY_ID: &str = record!(" WHERE k.id = $1");
 pub(crate) const FIND_IN_INSTITUTION: &str = record!(" WHERE k.id = $1 AND k.institution_id = $2");

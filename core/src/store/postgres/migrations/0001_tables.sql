@@ -71,7 +71,7 @@ ALTER TABLE audit_events ALTER COLUMN sequence SET DEFAULT pg_catalog.nextval('{
 DO $$
 BEGIN
     IF NOT (SELECT atthasdef FROM pg_catalog.pg_attribute
-        WHERE attrelid = '{schema}.audit_events'::pg_catalog.regclass AND attname = 'occurred_at') THEN
+        WHERE attrelid = '{schema}.audit_events'::pg_catalog.regclass::pg_catalog.oid AND attname = 'occurred_at') THEN
         ALTER TABLE {schema}.audit_events ALTER COLUMN occurred_at SET DEFAULT pg_catalog.clock_timestamp();
     END IF;
 END $$;
