@@ -1,0 +1,63 @@
+//! Programs in C that use the library, and misuse it: under gcc's sanitizers, and under valgrind.
+
+use std::{path::Path, process::Command};
+
+use crate::toolchain::{Build, Program, ROOT, run};
+
+/// Compiles and runs a program of `tests/c`, both ways. Any error or leak fails it.
+fn holds(source: &str, arguments: &[&str]) {
+    run(Program::compile(&[source], &[], Build::Sanitized).command().args(arguments));
+    run(Program::compile(&[source], &[], Build::Plain).under_valgrind().args(arguments));
+}
+
+#[test]
+fn what_a_program_gets_wrong_is_told_and_hurts_nothing() {
+    holds("c/misuse.c", &[]);
+}
+
+#[test]
+fn threads_share_a_door_while_another_creates_and_revokes() {
+    run(Program::compile(&["c/threads.c"], &[], Build::Sanitized).command().arg("1000000"));
+    run(Program::compile(&["c/threads.c"], &[], Build::Plain).under_valgrind().arg("20000"));
+}
+
+#[test]
+fn lookups_tell_a_callback_and_a_forked_child_goes_on_in_memory() {
+    holds("c/lookups.c", &[]);
+}
+
+#[test]
+#[cfg(feature = "sqlite")]
+fn lookups_tell_a_callback_and_a_forked_child_goes_on_on_sqlite() {
+    // Each in a folder of its own.
+    holds("c/lookups.c", &["STORE_BACKEND=sqlite", "DATABASE_URL=sqlite:lookups.db"]);
+}
+
+#[test]
+#[cfg(feature = "postgres")]
+fn lookups_tell_a_callback_and_a_forked_child_goes_on_on_postgres() {
+    let database = doorward_test_servers::Database::fresh();
+    let url = format!("DATABASE_URL={}", database.url());
+    run(Program::compile(&["c/lookups.c"], &[], Build::Sanitized).command().args(["STORE_BACKEND=postgres", &url]));
+}
+
+#[test]
+#[cfg(feature = "testkit")]
+fn a_panic_ends_in_internal_and_the_door_goes_on() {
+    holds("c/panics.c", &[]);
+}
+
+#[test]
+fn a_build_that_would_abort_on_panic_is_refused() {
+    let errors = |panic: &str| {
+        let source = Path::new(ROOT).join("ffi/src/lib.rs");
+        let mut compiler = Command::new("rustc");
+        compiler.args(["--edition=2024", "--crate-type=lib", "--emit=metadata", "-o", "/dev/null", "-C"]);
+        let output = compiler.arg(format!("panic={panic}")).arg(source).output().expect("rustc");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    // Neither finds the dependencies; what matters is whether the crate itself refuses.
+    let refusal = "doorward-ffi needs panic";
+    assert!(errors("abort").contains(refusal), "{}", errors("abort"));
+    assert!(!errors("unwind").contains(refusal));
+}
