@@ -1,6 +1,10 @@
 //! Programs in C that use the library, and misuse it: under gcc's sanitizers, and under valgrind.
 
-use std::{path::Path, process::Command};
+use std::{
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use crate::toolchain::{Build, Program, ROOT, run};
 
@@ -60,4 +64,26 @@ fn a_build_that_would_abort_on_panic_is_refused() {
     let refusal = "doorward-ffi needs panic";
     assert!(errors("abort").contains(refusal), "{}", errors("abort"));
     assert!(!errors("unwind").contains(refusal));
+}
+
+#[test]
+#[cfg(feature = "sqlite")]
+fn the_gatekeeper_of_the_examples_answers_line_by_line() {
+    let program = Program::compile(&["../../examples/c/gatekeeper.c"], &[], Build::Sanitized);
+    let token = run(program.command().arg("setup")).trim().to_owned();
+    let asked = ["{} US 1250.50 USD", "{} US 7000 JPY", "{} SG 10 USD", "nobody US 1 USD", "{} US ten USD", "hello"];
+    let mut gatekeeper = program.command().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let lines: String = asked.iter().map(|line| line.replace("{}", &token) + "\n").collect();
+    gatekeeper.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = gatekeeper.wait_with_output().unwrap();
+    let expected = [
+        "allow",
+        "deny above_max 5000 7000 currency_not_allowed USD,EUR JPY",
+        "deny no_policy",
+        "refuse unknown",
+        "refuse not_a_decimal",
+        "refuse not_a_request",
+    ];
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().collect::<Vec<_>>(), expected);
 }
