@@ -350,3 +350,16 @@ fn an_audit_table_in_partitions_can_be_adopted() {
     door.create_key(&acme(), NewKey::new("ci", Role::Admin)).unwrap();
     assert_eq!(door.list_audit_events(&AuditQuery::default()).unwrap().items.len(), 1);
 }
+
+#[test]
+fn columns_in_which_no_index_finds_a_text_are_not_taken_over() {
+    let application = Application::with("SELECT 1");
+    let mut client = application.administrator();
+    client.run("CREATE EXTENSION citext");
+    client.run(&TABLES.replace("key_hash text", "key_hash citext").replace("name text", "name citext"));
+    let error = PostgresStore::adopt(application.options()).unwrap_err();
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Config, Reason::CannotAdopt));
+    assert!(error.to_string().contains("api_keys.key_hash is citext and must be text"), "{error}");
+    client.run("ALTER TABLE api_keys ALTER key_hash TYPE text");
+    application.adopt().unwrap();
+}

@@ -133,6 +133,19 @@ fn a_role_without_the_right_to_make_tables_works_where_an_administrator_has_made
 }
 
 #[test]
+fn a_role_that_may_not_see_the_settings_works() {
+    let guarded = Guarded::new();
+    PostgresStore::open(guarded.administrators("doorward")).unwrap();
+    guarded.grant_all("doorward");
+    guarded.administer("REVOKE ALL ON pg_catalog.pg_settings FROM PUBLIC", "doorward");
+    let mut client = Client::connect(&guarded.database.url());
+    for millis in [5_000, 5_001, 60_000, 3_600_000] {
+        let options = guarded.options("doorward").statement_timeout(Duration::from_millis(millis)).unwrap();
+        everything(options, &mut client, "doorward").unwrap();
+    }
+}
+
+#[test]
 fn every_one_of_the_grants_is_needed() {
     let guarded = Guarded::new();
     PostgresStore::open(guarded.administrators("doorward")).unwrap();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType};
-use sqlx::{ConnectOptions, Connection, PgConnection, Row, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, postgres::PgConnectOptions};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::timeout,
@@ -144,8 +144,13 @@ impl Dial {
         // Statements are nobody's business in a host's log.
         let options = options.clone().disable_statement_logging();
         let mut connection = PgConnection::connect_with(&options).await.map_err(|error| errors::unconnected(&options, error))?;
-        let asked = "SELECT pg_catalog.pg_is_in_recovery()::text, setting FROM pg_catalog.pg_settings \
-                     WHERE name = 'statement_timeout'";
+        // Not by pg_settings, which some administrators keep from others. Its text has a unit that the server chose.
+        let has = "pg_catalog.current_setting('statement_timeout')::pg_catalog.interval";
+        let has = match &self.asked {
+            Some(millis) => format!("({has} OPERATOR(pg_catalog.=) '{millis} ms'::pg_catalog.interval)::text"),
+            None => "'true'".to_owned(),
+        };
+        let asked = AssertSqlSafe(format!("SELECT pg_catalog.pg_is_in_recovery()::text, {has}"));
         let row = sqlx::raw_sql(asked).fetch_one(&mut connection).await?;
         // A standby answers from the past, and takes no changes.
         if row.try_get::<&str, _>(0)? == "true" {
@@ -153,7 +158,7 @@ impl Dial {
             return Err(Fault::Again(Error::new(Reason::StoreUnavailable, message).field("DATABASE_URL")));
         }
         // A transaction pooler that passes over what it does not know would mix up the prepared statements of its clients.
-        if self.asked.as_deref().is_some_and(|asked| row.try_get::<&str, _>(1).is_ok_and(|has| has != asked)) {
+        if row.try_get::<&str, _>(1)? != "true" {
             let message = format!("{place}: a connection pooler ignores our session parameters: add pgbouncer=true to the URL");
             return Err(Fault::Final(Error::new(Reason::CannotOpen, message).field("DATABASE_URL")));
         }

@@ -16,7 +16,7 @@ const EXPECTED: [(&str, &[(&str, Kind)]); 4] = [
     (
         "institutions",
         &[
-            ("id", Kind::Text),
+            ("id", Kind::Key),
             ("name", Kind::Text),
             ("regions", Kind::Texts),
             ("created_at", Kind::Time),
@@ -26,9 +26,9 @@ const EXPECTED: [(&str, &[(&str, Kind)]); 4] = [
     (
         "api_keys",
         &[
-            ("id", Kind::Text),
-            ("institution_id", Kind::Text),
-            ("key_hash", Kind::Text),
+            ("id", Kind::Key),
+            ("institution_id", Kind::Key),
+            ("key_hash", Kind::Key),
             ("label", Kind::Text),
             ("role", Kind::Text),
             ("created_at", Kind::Time),
@@ -38,15 +38,15 @@ const EXPECTED: [(&str, &[(&str, Kind)]); 4] = [
     (
         "institution_policies",
         &[
-            ("id", Kind::Text),
-            ("institution_id", Kind::Text),
-            ("region", Kind::Text),
+            ("id", Kind::Key),
+            ("institution_id", Kind::Key),
+            ("region", Kind::Key),
             ("config", Kind::Json),
             ("created_at", Kind::Time),
             ("updated_at", Kind::Time),
         ],
     ),
-    ("audit_events", &[("id", Kind::Text), ("created_at", Kind::Time), ("method", Kind::Text), ("path", Kind::Text)]),
+    ("audit_events", &[("id", Kind::Key), ("created_at", Kind::Time), ("method", Kind::Text), ("path", Kind::Text)]),
 ];
 
 /// Columns that are doorward's own, if an application happens to have them too: what they must hold.
@@ -114,6 +114,8 @@ const LEAST: [(&str, u64); 3] = [("id", 41), ("key_hash", 64), ("role", 9)];
 
 #[derive(Clone, Copy)]
 enum Kind {
+    /// What rows are found by. No `citext`: no index of it finds a text.
+    Key,
     Text,
     Texts,
     Time,
@@ -124,7 +126,7 @@ enum Kind {
 impl Kind {
     fn name(self) -> &'static str {
         match self {
-            Self::Text => "text",
+            Self::Key | Self::Text => "text",
             Self::Texts => "text[]",
             Self::Time => "timestamptz",
             Self::Json => "jsonb",
@@ -134,6 +136,7 @@ impl Kind {
 
     fn accepts(self, kind: &str) -> bool {
         match self {
+            Self::Key => matches!(kind, "text" | "character varying"),
             Self::Text => matches!(kind, "text" | "character varying" | "citext"),
             Self::Texts => matches!(kind, "text[]" | "character varying[]"),
             Self::Time => kind == "timestamp with time zone",
