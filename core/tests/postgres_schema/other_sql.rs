@@ -208,6 +208,26 @@ fn an_old_view_deletes_and_stores_a_policy_that_doorward_replaced_without_an_err
 }
 
 #[test]
+fn a_version_at_the_end_of_its_numbers_fails_no_change_of_the_application_and_one_below_zero_no_revocation() {
+    let mut shared = Shared::new();
+    let key = shared.door.find_by_token(TOKEN).unwrap().unwrap();
+    for version in ["2147483647", "-5"] {
+        shared.observer.run(&format!(
+            "BEGIN; SET LOCAL doorward.writer = 'on'; UPDATE api_keys SET version = {version};
+             UPDATE institution_policies SET version = {version}; COMMIT"
+        ));
+        shared.client.run("UPDATE api_keys SET label = 'x'; UPDATE institution_policies SET updated_at = now()");
+    }
+    shared.door.revoke_key(&key.institution_id, &key.id).unwrap();
+    assert_eq!(shared.reason(TOKEN), Some(Reason::Revoked));
+    shared
+        .observer
+        .run("BEGIN; SET LOCAL doorward.writer = 'on'; UPDATE institution_policies SET version = 9223372036854775807; COMMIT");
+    shared.client.run("UPDATE institution_policies SET updated_at = now(); DELETE FROM institution_policies");
+    shared.client.run("INSERT INTO institution_policies VALUES ('again', 'acme', 'US', '{\"position\": {}}')");
+}
+
+#[test]
 fn multi_row_statements_copies_and_upserts_are_noted_row_by_row() {
     let mut shared = Shared::new();
     shared.client.copy(

@@ -192,7 +192,8 @@ pub(crate) fn read(row: &dyn Row) -> Result<ApiKey> {
         },
         rotated_from: row.text(12)?.map(ApiKeyId::from_stored),
         rotated_to: row.text(13)?.map(ApiKeyId::from_stored),
-        version: row.count(14)?,
+        // A version that makes no sense is no reason not to revoke.
+        version: row.integer(14)?.and_then(|version| u64::try_from(version).ok()).unwrap_or_default(),
         last_used_at: row.time(15)?,
     })
 }

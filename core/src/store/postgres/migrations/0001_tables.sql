@@ -191,7 +191,7 @@ SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO {schema}.doorward_policy_history
         (institution_id, region, version, policy_id, action, config, changed_by, changed_at)
-    SELECT OLD.institution_id, OLD.region, OLD.version + 1, OLD.id, 'deleted', NULL, 'system', clock_timestamp()
+    SELECT OLD.institution_id, OLD.region, least(OLD.version::bigint, 2147483646) + 1, OLD.id, 'deleted', NULL, 'system', clock_timestamp()
     WHERE OLD.institution_id IS NOT NULL AND OLD.region IS NOT NULL
     ON CONFLICT DO NOTHING;
     RETURN NULL;
@@ -209,7 +209,8 @@ END $$;
 CREATE FUNCTION doorward_raise_version() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    NEW.version := OLD.version + 1;
+    -- At the greatest integer it stays, rather than fail the application's change.
+    NEW.version := OLD.version + (OLD.version < 2147483647)::integer;
     RETURN NEW;
 END $$;
 
@@ -217,9 +218,9 @@ END $$;
 CREATE FUNCTION doorward_continue_version() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    NEW.version := 1 + coalesce((
+    NEW.version := least(1 + coalesce((
         SELECT max(version) FROM {schema}.doorward_policy_history
-        WHERE institution_id = NEW.institution_id AND region = NEW.region), 0);
+        WHERE institution_id = NEW.institution_id AND region = NEW.region), 0), 2147483647);
     RETURN NEW;
 END $$;
 
