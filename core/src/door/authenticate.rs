@@ -59,7 +59,7 @@ impl Engine {
         request: &Request,
         answer: impl FnOnce(Identity) -> R,
     ) -> R {
-        let _span = tracing::debug_span!("doorward", operation = operation.name()).entered();
+        let _span = operation.span().entered();
         let timer = self.metrics.start(operation);
         // These two are outside the guard, which would cost another move of the answer. Nothing in them can panic: what could
         // (indexing, unwrap, plain arithmetic) is a lint that has no exception on this way, a failing clock or source of
@@ -84,7 +84,7 @@ impl Engine {
     ) -> Identity {
         use tracing::Instrument;
 
-        let span = tracing::debug_span!("doorward", operation = operation.name());
+        let span = operation.span();
         let timer = self.metrics.start(operation);
         let recognised = span.in_scope(|| self.recognise(credentials, request));
         let identity = match self.good(&recognised) {

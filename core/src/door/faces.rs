@@ -6,6 +6,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tracing::level_filters::LevelFilter;
+
 use super::{AsyncDoorward, AsyncSession, Doorward, Session, engine::Engine, operations::Operations};
 use crate::{
     error::Result,
@@ -40,6 +42,21 @@ macro_rules! operations {
                     Self::admit => "admit",
                     Self::find_by_token => "find_by_token",
                     Self::health => "health",
+                }
+            }
+        }
+
+        impl Operation {
+            /// The operation's span, if anybody listens for it.
+            ///
+            /// Asked first, in one load: a span that nobody listens for costs as much as half a lookup where `tracing` has
+            /// its feature `log`, which sqlx switches on for the whole program.
+            #[inline]
+            pub(super) fn span(self) -> tracing::Span {
+                if LevelFilter::current() >= LevelFilter::DEBUG {
+                    tracing::debug_span!("doorward", operation = self.name())
+                } else {
+                    tracing::Span::none()
                 }
             }
         }
