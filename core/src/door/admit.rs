@@ -54,7 +54,7 @@ impl Engine {
         request: &Request,
         asked: &Asked<'_>,
     ) -> Result<Admission> {
-        let _span = Operation::admit.span().entered();
+        let _span = Operation::admit.span().map(tracing::Span::entered);
         let timer = self.metrics.start(Operation::admit);
         // Outside the guard, as in `verify`; the policy's words are read by atomics and compared, which cannot panic either.
         let recognised = self.recognise_for(credentials, request, asked);

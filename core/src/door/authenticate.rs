@@ -59,7 +59,7 @@ impl Engine {
         request: &Request,
         answer: impl FnOnce(Identity) -> R,
     ) -> R {
-        let _span = operation.span().entered();
+        let _span = operation.span().map(tracing::Span::entered);
         let timer = self.metrics.start(operation);
         // These two are outside the guard, which would cost another move of the answer. Nothing in them can panic: what could
         // (indexing, unwrap, plain arithmetic) is a lint that has no exception on this way, a failing clock or source of
@@ -84,7 +84,7 @@ impl Engine {
     ) -> Identity {
         use tracing::Instrument;
 
-        let span = operation.span();
+        let span = operation.span().unwrap_or_else(tracing::Span::none);
         let timer = self.metrics.start(operation);
         let recognised = span.in_scope(|| self.recognise(credentials, request));
         let identity = match self.good(&recognised) {

@@ -101,7 +101,7 @@ impl Engine {
     /// Counts, times and names what `call` does.
     #[inline]
     pub(super) fn timed<T>(self: &Arc<Self>, operation: Operation, call: impl FnOnce() -> Result<T>) -> Result<T> {
-        let _span = operation.span().entered();
+        let _span = operation.span().map(tracing::Span::entered);
         let timer = self.metrics.start(operation);
         let mut answer = call();
         self.finish(operation, timer, &mut answer);
@@ -115,7 +115,7 @@ impl Engine {
     ) -> Result<T> {
         use tracing::Instrument;
 
-        let span = operation.span();
+        let span = operation.span().unwrap_or_else(tracing::Span::none);
         let timer = self.metrics.start(operation);
         let mut answer = guarded_async(call.instrument(span)).await;
         self.finish(operation, timer, &mut answer);

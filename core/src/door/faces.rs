@@ -47,17 +47,14 @@ macro_rules! operations {
         }
 
         impl Operation {
-            /// The operation's span, if anybody listens for it.
+            /// The operation's span, where anybody listens for it.
             ///
             /// Asked first, in one load: a span that nobody listens for costs as much as half a lookup where `tracing` has
             /// its feature `log`, which sqlx switches on for the whole program.
             #[inline]
-            pub(super) fn span(self) -> tracing::Span {
-                if LevelFilter::current() >= LevelFilter::DEBUG {
-                    tracing::debug_span!("doorward", operation = self.name())
-                } else {
-                    tracing::Span::none()
-                }
+            pub(super) fn span(self) -> Option<tracing::Span> {
+                let listened = LevelFilter::current() >= LevelFilter::DEBUG;
+                listened.then(|| tracing::debug_span!("doorward", operation = self.name()))
             }
         }
 
