@@ -64,10 +64,11 @@ impl Error {
         self
     }
 
-    /// The same error once more, without its source: one failure may be the answer to several callers.
+    /// The same error once more, its source as a text: one failure may be the answer to several callers.
     pub(crate) fn again(&self) -> Self {
         let mut again = Self::new(self.reason(), self.0.message.clone());
         again.0.field.clone_from(&self.0.field);
+        again.0.source = self.0.source.as_ref().map(|source| source.to_string().into());
         again
     }
 

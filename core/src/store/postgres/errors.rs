@@ -212,18 +212,6 @@ pub(super) fn nowhere(mut faults: Vec<Fault>) -> Fault {
     if may_change { Fault::Again(error) } else { Fault::Final(error) }
 }
 
-/// The same error for another one who asked the same.
-pub(super) fn again(error: &Error) -> Error {
-    let mut copy = Error::new(error.reason(), error.message().to_owned());
-    if let Some(field) = error.blamed_field() {
-        copy = copy.field(field.to_owned());
-    }
-    match std::error::Error::source(error) {
-        Some(source) => copy.because(source.to_string()),
-        None => copy,
-    }
-}
-
 fn tls(said: &str) -> String {
     let said = said.to_ascii_lowercase();
     if said.contains("expired") {

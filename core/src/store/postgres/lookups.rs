@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout_at};
 use super::{
     Inner, Live, attempts,
     connections::Purpose,
-    errors::{Fault, again},
+    errors::Fault,
     runtime::{answer_with, unpanicked},
     statement::Link,
     values::arguments,
@@ -171,7 +171,7 @@ async fn serve<Q: Question>(waiting: &Lock<Waiting<Q>>, inner: &Inner) {
 }
 
 fn fail<Q: Question>(asked: impl IntoIterator<Item = Asked<Q>>, error: &Error) {
-    asked.into_iter().for_each(|asked| answer_with(asked.completer, Err(again(error))));
+    asked.into_iter().for_each(|asked| answer_with(asked.completer, Err(error.again())));
 }
 
 /// What authentication needs of the key with this hash.
@@ -221,7 +221,7 @@ async fn by_hash<T: Clone>(
     let answer = |hash| match found.get(hash) {
         None => Ok(None),
         Some(Ok(record)) => Ok(Some(record.clone())),
-        Some(Err(error)) => Err(again(error)),
+        Some(Err(error)) => Err(error.again()),
     };
     Ok(hashes.iter().map(answer).collect())
 }
