@@ -601,7 +601,7 @@ typedef struct dw_new_key {
    */
   struct dw_str metadata;
   /*
-   For `dw_import_keys` alone: the SHA-256 of the token, 64 hex digits.
+   For `dw_import_keys` alone: the SHA-256 of the token, 64 hex digits (`dw_hash_token`).
    */
   struct dw_str key_hash;
 } dw_new_key;
@@ -1066,6 +1066,16 @@ dw_status dw_import_keys(const struct dw_session *session,
                          int32_t dry_run,
                          struct dw_import_report **report,
                          struct dw_error **error);
+
+/*
+ The SHA-256 of a token that was made elsewhere, as `key_hash` of an import wants it. Puts an owned text of 64 hex digits into
+ `hash`. Needs no door, never waits; any thread.
+
+ Errors: `VALIDATION` for what can be no token: not UTF-8, or more than 512 bytes.
+ */
+dw_status dw_hash_token(struct dw_str token,
+                        struct dw_text **hash,
+                        struct dw_error **error);
 
 /*
  Gets a key. Puts an owned key into `key`.

@@ -3,8 +3,8 @@
 use std::{mem::MaybeUninit, time::Duration};
 
 use doorward::{
-    AddressList, ApiKey, ApiKeyId, CreatedKey, Error, ImportReport, ImportedKey, KeyPatch, KeyStatus, NewKey, Reason, Result,
-    Role, Timestamp, metadata_from_json,
+    AddressList, ApiKey, ApiKeyId, CreatedKey, Error, ImportReport, ImportedKey, KeyHash, KeyPatch, KeyStatus, MAX_TOKEN, NewKey,
+    Reason, Result, Role, Timestamp, metadata_from_json,
 };
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     options::{self, versioned},
     record::{Record, Written},
     session::call,
-    text::{dw_str, dw_strs},
+    text::{dw_str, dw_strs, dw_text},
 };
 
 /// Whether a key is good, and if not, why.
@@ -95,7 +95,7 @@ pub struct dw_new_key {
     pub allowed_addresses: dw_strs,
     /// The host's own data, a JSON object of at most 64 KiB; absent: `{}`.
     pub metadata: dw_str,
-    /// For `dw_import_keys` alone: the SHA-256 of the token, 64 hex digits.
+    /// For `dw_import_keys` alone: the SHA-256 of the token, 64 hex digits (`dw_hash_token`).
     pub key_hash: dw_str,
 }
 
@@ -253,6 +253,25 @@ pub extern "C" fn dw_import_keys(
         let id = self::institution_id(&institution_id)?;
         let keys = each(keys, keys_len, dw_new_key::imported)?;
         call!(session, import_keys(&id, keys, dry_run != 0)).map(|report| dw_import_report(Record::new(report)))
+    })
+}
+
+/// The SHA-256 of a token that was made elsewhere, as `key_hash` of an import wants it. Puts an owned text of 64 hex digits into
+/// `hash`. Needs no door, never waits; any thread.
+///
+/// Errors: `VALIDATION` for what can be no token: not UTF-8, or more than 512 bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn dw_hash_token(
+    token: dw_str,
+    hash: Option<&mut MaybeUninit<Option<Box<dw_text>>>>,
+    error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
+) -> dw_status {
+    give("hash", hash, error, || {
+        let token = token.required("token")?;
+        if token.len() > MAX_TOKEN {
+            return Err(Error::new(Reason::TooLong, "must have at most 512 bytes").field("token"));
+        }
+        Ok(dw_text(KeyHash::of(token).to_string()))
     })
 }
 
