@@ -8,3 +8,4 @@ mod header;
 mod programs;
 mod symbols;
 mod toolchain;
+mod vectors;

@@ -36,7 +36,7 @@ pub(crate) enum Build {
 /// A program that was compiled from C, and the folder in which it lies and may work; gone afterwards.
 pub(crate) struct Program {
     pub(crate) folder: TempDir,
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     build: Build,
 }
 
