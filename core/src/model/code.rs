@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use iso_currency::IntoEnumIterator;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Reason, Result};
@@ -79,6 +80,17 @@ impl Currency {
     pub(crate) fn word(self) -> u64 {
         u64::from_le_bytes(self.0)
     }
+
+    /// Where the bit of a code of three letters lies among those of all such codes.
+    #[inline]
+    fn place(self) -> Option<(usize, u64)> {
+        let [letters @ .., 0, 0, 0, 0, 0] = self.0 else { return None };
+        let index = letters.iter().try_fold(0_usize, |index, letter| {
+            let letter = letter.wrapping_sub(b'A');
+            (letter < 26).then(|| index.wrapping_mul(26).wrapping_add(usize::from(letter)))
+        })?;
+        Some((index / 64, 1 << (index % 64)))
+    }
 }
 
 impl Region {
@@ -116,13 +128,13 @@ impl Vocabulary {
     /// The built-in regions and ISO 4217, and these further ones.
     #[must_use]
     pub fn new(regions: Vec<Region>, currencies: Vec<Currency>) -> Self {
-        let letters = || b'A'..=b'Z';
-        let codes = letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
-        let known =
-            codes.map(|code| std::str::from_utf8(&code).is_ok_and(|code| iso_currency::Currency::from_code(code).is_some()));
-        let known: Vec<bool> = known.collect();
-        let word = |bits: &[bool]| bits.iter().rev().fold(0, |word, bit| (word << 1) | u64::from(*bit));
-        Self { regions, currencies, iso: known.chunks(64).map(word).collect() }
+        let mut iso = vec![0; 26_usize.pow(3).div_ceil(64)];
+        for code in iso_currency::Currency::iter().filter_map(|currency| currency.code().parse::<Currency>().ok()) {
+            if let Some((word, bit)) = code.place().and_then(|(word, bit)| Some((iso.get_mut(word)?, bit))) {
+                *word |= bit;
+            }
+        }
+        Self { regions, currencies, iso: iso.into() }
     }
 
     /// Whether the region is known.
@@ -141,12 +153,7 @@ impl Vocabulary {
 
     #[inline]
     fn is_iso(&self, currency: Currency) -> bool {
-        let [letters @ .., 0, 0, 0, 0, 0] = currency.0 else { return false };
-        let index = letters.iter().try_fold(0_usize, |index, letter| {
-            let letter = letter.wrapping_sub(b'A');
-            (letter < 26).then(|| index.wrapping_mul(26).wrapping_add(usize::from(letter)))
-        });
-        index.is_some_and(|index| self.iso.get(index / 64).is_some_and(|word| (word >> (index % 64)) & 1 == 1))
+        currency.place().is_some_and(|(word, bit)| self.iso.get(word).is_some_and(|word| word & bit != 0))
     }
 
     /// # Errors
