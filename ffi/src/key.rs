@@ -179,7 +179,7 @@ impl dw_new_key {
     }
 
     fn new_key(&self) -> Result<NewKey> {
-        if self.key_hash.bytes("key_hash")?.is_some() {
+        if self.key_hash.optional("key_hash")?.is_some() {
             return Err(Error::new(Reason::InvalidFormat, "is for imports alone").field("key_hash"));
         }
         self.key()

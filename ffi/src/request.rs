@@ -73,7 +73,7 @@ pub(crate) fn credentials<'a>(pointer: *const dw_credentials) -> Result<Credenti
         let name = header.name.bytes(&format!("headers[{index}].name"))?.unwrap_or_default();
         // A name that is not UTF-8 is neither of the two that count.
         if let Ok(name) = std::str::from_utf8(name) {
-            pairs.push((name, header_value(header.value, &format!("headers[{index}].value"))?));
+            pairs.push((name, header.value.given_bytes(&format!("headers[{index}].value"))?));
         }
     }
     Ok(Credentials::from_headers(pairs.iter().map(|(name, value)| (*name, *value))))
@@ -82,13 +82,7 @@ pub(crate) fn credentials<'a>(pointer: *const dw_credentials) -> Result<Credenti
 /// The bytes of a token. One that is too long for any token stands for itself by its length alone.
 #[inline]
 fn token<'a>(text: dw_str, field: &str) -> Result<&'a [u8]> {
-    if text.len > MAX_TOKEN { Ok(&OVERLONG) } else { text::list(text.data.cast(), text.len, field) }
-}
-
-fn header_value<'a>(text: dw_str, field: &str) -> Result<&'a [u8]> {
-    // Blanks around a token and the word Bearer add to it; the most of all is what a text may have.
-    text.bytes(field)?;
-    text::list(text.data.cast(), text.len, field)
+    if text.len > MAX_TOKEN { Ok(&OVERLONG) } else { text.given_bytes(field) }
 }
 
 /// Reads what is known of a request.

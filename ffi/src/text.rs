@@ -51,10 +51,16 @@ impl dw_str {
         if self.data.is_null() && self.len == 0 {
             return Ok(None);
         }
+        self.given_bytes(field).map(Some)
+    }
+
+    /// The bytes; those of an absent text are none.
+    #[inline]
+    pub(crate) fn given_bytes<'a>(&self, field: &str) -> Result<&'a [u8]> {
         if self.len > MOST_BYTES {
             return Err(Error::new(Reason::TooLong, "must have at most 1 MiB").field(field.to_owned()));
         }
-        list(self.data.cast(), self.len, field).map(Some)
+        items(self.data.cast(), self.len, field)
     }
 
     /// The text, or nothing if it is absent.
@@ -83,15 +89,20 @@ impl dw_strs {
 
 /// The items of a list of the caller's.
 pub(crate) fn list<'a, T: Plain>(data: *const T, len: usize, field: &str) -> Result<&'a [T]> {
+    if len > MOST_ITEMS {
+        return Err(Error::new(Reason::TooLong, "must have at most 1,000,000 items").field(field.to_owned()));
+    }
+    items(data, len, field)
+}
+
+/// What lies at a pointer of the caller's, of which there are at most as many as a text or list may have.
+fn items<'a, T: Plain>(data: *const T, len: usize, field: &str) -> Result<&'a [T]> {
     let refused = |reason, message: &'static str| Err(Error::new(reason, message).field(field.to_owned()));
     if len == 0 {
         return Ok(&[]);
     }
     if data.is_null() {
         return refused(Reason::Required, "must not be NULL where its length is not 0");
-    }
-    if len > MOST_ITEMS.max(MOST_BYTES) {
-        return refused(Reason::TooLong, "must have at most 1,000,000 items");
     }
     if !data.is_aligned() {
         return refused(Reason::InvalidFormat, "is not aligned as its type asks for");
