@@ -4,7 +4,9 @@
 
 #[cfg(feature = "testkit")]
 mod conformance;
+mod declarations;
 mod header;
+mod misuse;
 mod programs;
 mod symbols;
 mod toolchain;

@@ -1,4 +1,4 @@
-//! Programs in C that use the library, and misuse it: under gcc's sanitizers, and under valgrind.
+//! Programs in C that use the library: under gcc's sanitizers, and under valgrind.
 
 use std::{
     io::Write,
@@ -12,11 +12,6 @@ use crate::toolchain::{Build, Program, ROOT, run};
 fn holds(source: &str, arguments: &[&str]) {
     run(Program::compile(&[source], &[], Build::Sanitized).command().args(arguments));
     run(Program::compile(&[source], &[], Build::Plain).under_valgrind().args(arguments));
-}
-
-#[test]
-fn what_a_program_gets_wrong_is_told_and_hurts_nothing() {
-    holds("c/misuse.c", &[]);
 }
 
 #[test]
