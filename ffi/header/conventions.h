@@ -39,8 +39,8 @@
  *
  * PANICS never cross: a bug in the library is DW_STATUS_INTERNAL, and the door stays usable.
  *
- * FORK. A forked child goes on with the handles of its parent; connections and threads are its own from its first call on.
- * Records of which another thread was reading the JSON at the moment of the fork are not to be used in the child.
+ * FORK. A forked child goes on with the handles and records of its parent, also if other threads were using them at that moment;
+ * connections and threads are its own from its first call on.
  *
  * VERSIONS. Compare dw_abi_version() with DW_ABI_VERSION when you load the library at run time. The numbers of statuses and
  * of other enums are never given a new meaning.
