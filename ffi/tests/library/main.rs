@@ -5,6 +5,8 @@
 #[cfg(feature = "testkit")]
 mod conformance;
 mod declarations;
+mod forks;
+mod gatekeeper;
 mod header;
 mod misuse;
 mod programs;

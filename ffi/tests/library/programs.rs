@@ -1,23 +1,39 @@
 //! Programs in C that use the library: under gcc's sanitizers, and under valgrind.
 
-use std::{
-    io::Write,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{path::Path, process::Command};
 
-use crate::toolchain::{Build, Program, ROOT, run};
+use crate::toolchain::{Build, Program, ROOT, instrumented_library, run};
 
 /// Compiles and runs a program of `tests/c`, both ways. Any error or leak fails it.
 fn holds(source: &str, arguments: &[&str]) {
     run(Program::compile(&[source], &[], Build::Sanitized).command().args(arguments));
-    run(Program::compile(&[source], &[], Build::Plain).under_valgrind().args(arguments));
+    if instrumented_library().is_none() {
+        run(Program::compile(&[source], &[], Build::Plain).under_valgrind().args(arguments));
+    }
 }
 
 #[test]
-fn threads_share_a_door_while_another_creates_and_revokes() {
-    run(Program::compile(&["c/threads.c"], &[], Build::Sanitized).command().arg("1000000"));
-    run(Program::compile(&["c/threads.c"], &[], Build::Plain).under_valgrind().arg("20000"));
+fn threads_share_a_door_for_a_million_calls_while_another_creates_and_revokes() {
+    print!("{}", run(Program::compile(&["c/threads.c"], &[], Build::Sanitized).command().arg("1000000")));
+}
+
+#[test]
+fn threads_share_a_door_under_valgrind() {
+    let calls = if std::env::var_os("DOORWARD_SOAK").is_some() { "100000" } else { "5000" };
+    run(Program::compile(&["c/threads.c"], &[], Build::Plain).under_valgrind().arg(calls));
+}
+
+/// What was freed, and is passed nevertheless, has to be noticed: else the silence of the tools in all other tests says nothing.
+#[test]
+fn the_tools_notice_that_the_library_reads_what_was_freed() {
+    let program = Program::compile(&["c/freed.c"], &[], Build::Plain);
+    let (mut command, report) = match instrumented_library() {
+        Some(_) => (program.command(), "heap-use-after-free"),
+        None => (program.under_valgrind(), "Invalid read"),
+    };
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains(report) && said.contains("dw_get_institution"), "{said}");
 }
 
 #[test]
@@ -59,26 +75,4 @@ fn a_build_that_would_abort_on_panic_is_refused() {
     let refusal = "doorward-ffi needs panic";
     assert!(errors("abort").contains(refusal), "{}", errors("abort"));
     assert!(!errors("unwind").contains(refusal));
-}
-
-#[test]
-#[cfg(feature = "sqlite")]
-fn the_gatekeeper_of_the_examples_answers_line_by_line() {
-    let program = Program::compile(&["../../examples/c/gatekeeper.c"], &[], Build::Sanitized);
-    let token = run(program.command().arg("setup")).trim().to_owned();
-    let asked = ["{} US 1250.50 USD", "{} US 7000 JPY", "{} SG 10 USD", "nobody US 1 USD", "{} US ten USD", "hello"];
-    let mut gatekeeper = program.command().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let lines: String = asked.iter().map(|line| line.replace("{}", &token) + "\n").collect();
-    gatekeeper.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    let output = gatekeeper.wait_with_output().unwrap();
-    let expected = [
-        "allow",
-        "deny above_max 5000 7000 currency_not_allowed USD,EUR JPY",
-        "deny no_policy",
-        "refuse unknown",
-        "refuse not_a_decimal",
-        "refuse not_a_request",
-    ];
-    assert!(output.status.success());
-    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().collect::<Vec<_>>(), expected);
 }

@@ -9,8 +9,17 @@ use tempfile::TempDir;
 
 pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
+/// The folder of a library whose Rust side is instrumented for AddressSanitizer too, if programs are to be tried against one:
+/// `tests/run --all` builds it. valgrind and that exclude one another.
+pub(crate) fn instrumented_library() -> Option<PathBuf> {
+    std::env::var_os("DOORWARD_INSTRUMENTED_LIBRARY").map(PathBuf::from)
+}
+
 /// The folder of `libdoorward_ffi.so` and `libdoorward_ffi.a`.
 pub(crate) fn library_folder() -> PathBuf {
+    if let Some(folder) = instrumented_library() {
+        return folder;
+    }
     let test = std::env::current_exe().expect("a test knows its own path");
     let folder = test.parent().expect("a test lies in target/debug/deps").to_owned();
     assert!(folder.join("libdoorward_ffi.so").is_file(), "no shared library in {}", folder.display());
@@ -36,13 +45,15 @@ pub(crate) enum Build {
 /// A program that was compiled from C, and the folder in which it lies and may work; gone afterwards.
 pub(crate) struct Program {
     pub(crate) folder: TempDir,
-    pub(crate) path: PathBuf,
+    path: PathBuf,
     build: Build,
 }
 
 impl Program {
     /// Compiles these sources, relative to `ffi/tests`, with gcc against the shared library. A name that ends in `.cpp` is C++.
     pub(crate) fn compile(sources: &[&str], libraries: &[&str], build: Build) -> Self {
+        // What an instrumented library asks for is in such a program alone.
+        let build = if instrumented_library().is_some() { Build::Sanitized } else { build };
         let folder = tempfile::tempdir().expect("a folder for the test");
         let path = folder.path().join("program");
         let library = library_folder();
@@ -73,6 +84,8 @@ impl Program {
     pub(crate) fn under_valgrind(&self) -> Command {
         let mut command = Command::new("valgrind");
         command.args(["--quiet", "--leak-check=full", "--error-exitcode=99", "--errors-for-leak-kinds=definite,indirect"]);
+        let suppressions = Path::new(ROOT).join("ffi/tests/c/valgrind.supp");
+        command.arg(format!("--suppressions={}", suppressions.display()));
         command.args(["--show-leak-kinds=definite,indirect", "--fair-sched=yes"]).arg(&self.path);
         self.set_up(&mut command);
         command

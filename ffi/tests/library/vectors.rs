@@ -1,6 +1,9 @@
 //! The facts of `tests/vectors` through the C API, by a runner in C; and that the runner fails on what it does not know.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::toolchain::{Build, Program, ROOT, run};
 
@@ -13,7 +16,7 @@ const SOURCES: [&str; 6] = [
     "c/vectors/tokens.c",
 ];
 
-fn facts() -> std::path::PathBuf {
+fn facts() -> PathBuf {
     Path::new(ROOT).join("tests/vectors")
 }
 
@@ -26,6 +29,11 @@ fn reproduce(settings: &[&str]) {
 #[test]
 fn every_fact_is_reproduced_in_c_on_the_memory_store() {
     reproduce(&[]);
+}
+
+#[test]
+fn every_fact_is_clean_under_valgrind() {
+    run(Program::compile(&SOURCES, &["jansson"], Build::Plain).under_valgrind().arg(facts()));
 }
 
 #[test]
@@ -43,7 +51,7 @@ fn every_fact_is_reproduced_in_c_on_postgres() {
 
 #[test]
 fn a_fact_that_is_not_known_or_not_true_fails_the_runner() {
-    let program = Program::compile(&SOURCES, &["jansson"], Build::Plain);
+    let program = Program::compile(&SOURCES, &["jansson"], Build::Sanitized);
     let fails = |file: &str, from: &str, to: &str| {
         let folder = tempfile::tempdir().unwrap();
         for entry in fs::read_dir(facts()).unwrap() {
@@ -54,7 +62,7 @@ fn a_fact_that_is_not_known_or_not_true_fails_the_runner() {
         let text = fs::read_to_string(&path).unwrap_or_default();
         assert!(text.contains(from), "{file} has no {from}");
         fs::write(&path, text.replacen(from, to, 1)).unwrap();
-        let output = Command::new(&program.path).arg(folder.path()).output().unwrap();
+        let output = program.command().arg(folder.path()).output().unwrap();
         assert!(!output.status.success(), "{file} with {to} instead of {from} went unnoticed");
     };
     fails("regions.json", "", "[]");
