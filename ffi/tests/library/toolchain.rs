@@ -92,7 +92,8 @@ impl Program {
     }
 
     fn set_up(&self, command: &mut Command) {
-        command.current_dir(self.folder.path());
+        // Cargo's own setting comes before what the program was linked with.
+        command.current_dir(self.folder.path()).env("LD_LIBRARY_PATH", library_folder());
         if matches!(self.build, Build::Sanitized) {
             command.env("ASAN_OPTIONS", "detect_leaks=1:quarantine_size_mb=16").env("UBSAN_OPTIONS", "print_stacktrace=1");
         }
