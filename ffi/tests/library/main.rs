@@ -4,6 +4,7 @@
 
 #[cfg(feature = "testkit")]
 mod conformance;
+mod cpp;
 mod header;
 mod programs;
 mod symbols;

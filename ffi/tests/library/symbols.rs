@@ -15,7 +15,7 @@ fn the_shared_library_exports_what_the_header_declares_and_nothing_else() {
 }
 
 /// The functions of the header: names that begin a list of parameters and end a declaration.
-fn declared() -> BTreeSet<String> {
+pub(crate) fn declared() -> BTreeSet<String> {
     let header = fs::read_to_string(Path::new(ROOT).join("include/doorward.h")).expect("the header");
     let code: String =
         header.lines().filter(|line| !line.trim_start().starts_with(['*', '/', '#'])).collect::<Vec<_>>().join("\n");
