@@ -6,6 +6,7 @@
 mod conformance;
 mod cpp;
 mod header;
+mod install;
 mod programs;
 mod symbols;
 mod toolchain;
