@@ -10,8 +10,9 @@
 // What a member does, waits for and answers is what the C function of its name does; doorward.h has the conventions and the
 // errors, and all of it holds here. What C++ adds:
 //
-// RESULTS. Whatever can fail gives a result<T>: a value or an error, to be looked at before the value is. Nothing throws, and
-// nothing needs exceptions or run-time type information. Where memory runs out the process ends, as it does in the library.
+// RESULTS. Whatever can fail gives a result<T>: a value or an error, to be looked at before the value is. That there is a value
+// does not mean yes: a decision says by allowed() whether it allows. Nothing throws, and nothing needs exceptions or run-time
+// type information. Where memory runs out the process ends, as it does in the library.
 //
 // OWNERSHIP. What the library makes for you is an owner (door, session, key, ...): it can be moved, not copied, and frees what
 // it has. A view (door_view, key_view, ...) is a pointer with the same members, to be copied at will and good as long as the

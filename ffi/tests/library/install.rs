@@ -1,4 +1,5 @@
-//! The library as CMake installs it, and programs outside the tree that are built with it in every way the README tells.
+//! The library as CMake and cargo-c install it, and programs outside the tree that are built with it in every way that the
+//! README tells.
 
 use std::{
     collections::BTreeSet,
@@ -19,7 +20,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const SONAME: &str = concat!("libdoorward.so.", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
 
 #[test]
-fn what_cmake_installs_serves_programs_outside_the_tree() {
+fn what_is_installed_serves_programs_outside_the_tree() {
     let folder = tempfile::tempdir().unwrap();
     let build = build(&folder);
     let (first, prefix) = (folder.path().join("first"), folder.path().join("moved to"));
@@ -27,16 +28,25 @@ fn what_cmake_installs_serves_programs_outside_the_tree() {
     // What was installed may be moved: every program below is built where nothing was installed.
     fs::rename(&first, &prefix).unwrap();
 
-    the_shared_library_has_a_soname_links_and_no_debug_information(&prefix);
-    assert_eq!(exported(&prefix.join("lib/libdoorward.so")), declared());
     a_staged_install_puts_the_same_files_below_its_own_root(&build, &prefix);
+    the_libraries_have_no_debug_information(&prefix);
     let gate = folder.path().join("gate");
     fs::create_dir(&gate).unwrap();
     for name in ["CMakeLists.txt", "gate.c", "gate.cpp"] {
         fs::copy(Path::new(ROOT).join("ffi/tests/outside").join(name), gate.join(name)).unwrap();
     }
+    the_shared_library_has_a_soname_and_exports_what_the_header_declares(&prefix);
     programs_are_built_by_pkg_config(&gate, &prefix);
     programs_are_built_by_cmake(&gate, &prefix);
+
+    if std::env::var_os("DOORWARD_SOAK").is_some() {
+        let other = folder.path().join("cargo-c");
+        install_by_cargo_c(&other);
+        let same: BTreeSet<String> = files(&prefix).into_iter().filter(|file| !file.starts_with("./lib/cmake/")).collect();
+        assert_eq!(files(&other), same);
+        the_shared_library_has_a_soname_and_exports_what_the_header_declares(&other);
+        programs_are_built_by_pkg_config(&gate, &other);
+    }
 }
 
 /// Compiled with the profile of this test and in its target folder, where all dependencies lie ready. That leaves the shared
@@ -54,13 +64,24 @@ fn build(folder: &TempDir) -> PathBuf {
     build
 }
 
-fn the_shared_library_has_a_soname_links_and_no_debug_information(prefix: &Path) {
+/// With the features that CMake takes unasked.
+fn install_by_cargo_c(prefix: &Path) {
+    let mut install = Command::new("cargo");
+    install.args(["cinstall", "--locked", "-p", "doorward-ffi", "--features", "postgres", "--profile", "dev"]).current_dir(ROOT);
+    run(install.arg("--prefix").arg(prefix).arg("--libdir").arg(prefix.join("lib")));
+}
+
+fn the_shared_library_has_a_soname_and_exports_what_the_header_declares(prefix: &Path) {
     let link = |name: &str| fs::read_link(prefix.join("lib").join(name)).unwrap();
     assert_eq!(link("libdoorward.so"), Path::new(SONAME));
     assert_eq!(link(SONAME), PathBuf::from(format!("libdoorward.so.{VERSION}")));
     let library = prefix.join("lib/libdoorward.so");
     assert!(run(Command::new("readelf").arg("-d").arg(&library)).contains(&format!("Library soname: [{SONAME}]")));
-    for library in [library, prefix.join("lib/libdoorward.a")] {
+    assert_eq!(exported(&library), declared());
+}
+
+fn the_libraries_have_no_debug_information(prefix: &Path) {
+    for library in ["lib/libdoorward.so", "lib/libdoorward.a"].map(|name| prefix.join(name)) {
         assert!(!run(Command::new("readelf").args(["-S", "-W"]).arg(library)).contains(" .debug_info"));
     }
 }
@@ -69,12 +90,13 @@ fn the_shared_library_has_a_soname_links_and_no_debug_information(prefix: &Path)
 fn a_staged_install_puts_the_same_files_below_its_own_root(build: &Path, prefix: &Path) {
     let root = tempfile::tempdir().unwrap();
     run(Command::new("cmake").arg("--install").arg(build).args(["--prefix", "/opt/doorward"]).env("DESTDIR", root.path()));
-    let files = |folder: &Path| -> BTreeSet<String> {
-        run(Command::new("find").arg(".").args(["-not", "-type", "d"]).current_dir(folder)).lines().map(str::to_owned).collect()
-    };
     let staged = files(&root.path().join("opt/doorward"));
     assert_eq!(staged, files(prefix));
     assert!(staged.contains("./include/doorward.h") && staged.contains("./include/doorward/door.hpp"), "{staged:?}");
+}
+
+fn files(folder: &Path) -> BTreeSet<String> {
+    run(Command::new("find").arg(".").args(["-not", "-type", "d"]).current_dir(folder)).lines().map(str::to_owned).collect()
 }
 
 fn programs_are_built_by_pkg_config(gate: &Path, prefix: &Path) {
