@@ -25,6 +25,10 @@
  * for itself alone. No function keeps state per thread. Functions that may wait for the store block their thread; the
  * memory store never waits. Callbacks say on which thread they come.
  *
+ * CALLBACKS come with a `user` pointer, which the library hands on and never looks at, and some with a function that is told
+ * once when `user` is no longer needed. What they are given is borrowed for their call. They must neither throw nor leave by
+ * longjmp. The comment on each says on which thread it comes, and what may be called there.
+ *
  * STRUCTS OF OPTIONS begin with struct_size. Set the whole to zero, then struct_size to its sizeof, then what you need:
  *     dw_new_key key = {0};
  *     key.struct_size = sizeof key;
@@ -366,6 +370,101 @@ typedef struct dw_setting {
 } dw_setting;
 
 /*
+ An audit event that was recorded. Borrowed for the call of the sink; later versions have more members at its end.
+ */
+typedef struct dw_audit_event {
+  /*
+   Its id, by which it is found in the trail.
+   */
+  struct dw_str id;
+  /*
+   When it happened.
+   */
+  struct dw_str occurred_at;
+  /*
+   Who did it: a key's id, `root`, `system`, or `anonymous` for a caller who was not let in.
+   */
+  struct dw_str actor;
+  /*
+   The operation (`create_key`).
+   */
+  struct dw_str action;
+  /*
+   What came of it: `succeeded`, `forbidden` or `refused`.
+   */
+  struct dw_str outcome;
+  /*
+   The institution concerned; absent if there is none.
+   */
+  struct dw_str institution_id;
+  /*
+   What it was done to (`institution`, `api_key`, `policy`); may be absent.
+   */
+  struct dw_str resource_type;
+  /*
+   Its id, or the region of a policy; may be absent.
+   */
+  struct dw_str resource_id;
+  /*
+   The reason of a refusal (`role_not_allowed`); absent if it is none.
+   */
+  struct dw_str error;
+  /*
+   All of it, as `dw_page_json_at` gives it but for `sequence` and `apiKeyId`, on one line.
+   */
+  struct dw_str json;
+} dw_audit_event;
+
+/*
+ Is given an audit event, borrowed for the call, after it was written into the trail.
+
+ It is called on a thread of the door's own, one call at a time; with one sink for several doors, at once on one thread
+ of each. It may block (only other events wait then) and call the library; `dw_close` of its own door is
+ `INTERNAL` / `would_deadlock` there. It must not throw.
+ */
+typedef void (*dw_audit_sink_event)(void *user, const struct dw_audit_event *event);
+
+/*
+ Is told that its `user` is no longer needed. It must not throw.
+ */
+typedef void (*dw_user_free)(void *user);
+
+/*
+ Gets every audit event that a door records in this process. Borrowed for the call.
+
+ An event comes once it is in the trail, and never for a change that failed; rows that are gathered (refusals) come when
+ they are written, up to 10 seconds later. Events come in the order of the store's answers; those of changes that were
+ made at the same time may stand in another order in the trail. No call into the library waits for the sink: at most
+ 10,000 events wait for it, further ones are dropped from the sink alone and counted
+ (`doorward_audit_sink_dropped_total`). The trail is what holds: whoever must miss nothing reads it by
+ `dw_list_audit_events` from the last cursor on.
+
+ `dw_close` waits for the sink to take what is left, as far as its deadline allows. A forked child goes on with the sink on
+ a thread of its own; events that were waiting are the parent's.
+ */
+typedef struct dw_audit_sink {
+  /*
+   `sizeof(dw_audit_sink)`.
+   */
+  size_t struct_size;
+  /*
+   Is given the events.
+   */
+  dw_audit_sink_event event;
+  /*
+   Is handed to it.
+   */
+  void *user;
+  /*
+   Is called with `user` when the door no longer needs it; may be NULL. Exactly once for each door that was opened, and
+   never while `event` is at work: by `dw_close` before it returns, if its deadline allows, or else after `dw_door_free`
+   and the last `dw_session_free`; on any thread. Never in a forked child that has the door from its parent. Where no
+   door was opened, whatever the error, `user` is still the caller's, and this is not called.
+   */
+  dw_user_free user_free;
+} dw_audit_sink;
+
+/*
  How a door is opened.
  */
 typedef struct dw_options {
@@ -393,6 +492,10 @@ typedef struct dw_options {
    Not 0: the audit trail holds reads as well.
    */
   uint32_t audit_reads;
+  /*
+   Gets every audit event that the door records; NULL: none does.
+   */
+  const struct dw_audit_sink *audit_sink;
 } dw_options;
 
 /*
