@@ -137,6 +137,47 @@ typedef int32_t dw_status;
 #endif // __cplusplus
 
 /*
+ How much a log record matters.
+ */
+enum dw_log_level
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /*
+   As an argument: not given.
+   */
+  DW_LOG_LEVEL_NONE = 0,
+  /*
+   Something failed.
+   */
+  DW_LOG_LEVEL_ERROR = 1,
+  /*
+   Something is not as it should be, and the library goes on.
+   */
+  DW_LOG_LEVEL_WARN = 2,
+  /*
+   Worth knowing in normal operation.
+   */
+  DW_LOG_LEVEL_INFO = 3,
+  /*
+   Every operation and how long it took.
+   */
+  DW_LOG_LEVEL_DEBUG = 4,
+  /*
+   Everything.
+   */
+  DW_LOG_LEVEL_TRACE = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum dw_log_level dw_log_level;
+#else
+typedef int32_t dw_log_level;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/*
  What a caller may do.
  */
 enum dw_role
@@ -356,6 +397,76 @@ typedef struct dw_str {
 } dw_str;
 
 /*
+ What was logged. Borrowed for the call of the sink; later versions have more members at its end.
+ */
+typedef struct dw_log_record {
+  /*
+   How much it matters.
+   */
+  dw_log_level level;
+  /*
+   When it was logged.
+   */
+  struct dw_str time;
+  /*
+   Which part logs (`doorward::door::housekeeper`).
+   */
+  struct dw_str target;
+  /*
+   What, with its fields: `could not write … error="…"`. One line: what would break it is escaped.
+   */
+  struct dw_str message;
+} dw_log_record;
+
+/*
+ Is given what was logged, borrowed for the call.
+
+ It is called on whichever thread logs, the caller's own or one of the library's, on several at once, and before the logging
+ function goes on: it should be quick. It may call the library; what such calls log is not given to it. On one of the
+ library's threads, calls that may wait for the store answer `INTERNAL` / `would_deadlock`. It must not throw.
+ */
+typedef void (*dw_log_sink_record)(void *user, const struct dw_log_record *record);
+
+/*
+ Is told that its `user` is no longer needed. It must not throw.
+ */
+typedef void (*dw_user_free)(void *user);
+
+/*
+ Gets what the library logs in this process. Borrowed for the call.
+
+ No record holds a token, a password or another secret.
+ */
+typedef struct dw_log_sink {
+  /*
+   `sizeof(dw_log_sink)`.
+   */
+  size_t struct_size;
+  /*
+   Is given the records.
+   */
+  dw_log_sink_record record;
+  /*
+   Is handed to it.
+   */
+  void *user;
+  /*
+   Is called with `user`, exactly once, when another sink or none has taken this one's place and `record` has returned
+   for the last time; on the thread on which that happens. May be NULL. If `dw_log_to` fails `user` is still the
+   caller's, and this is not called.
+   */
+  dw_user_free user_free;
+  /*
+   A `dw_log_level`: what matters less is not given; `DW_LOG_LEVEL_NONE`: `DW_LOG_LEVEL_INFO`.
+   */
+  int32_t level;
+  /*
+   0.
+   */
+  int32_t reserved;
+} dw_log_sink;
+
+/*
  A setting: one of the variables that the README lists under "Opening", such as `STORE_BACKEND`.
  */
 typedef struct dw_setting {
@@ -423,11 +534,6 @@ typedef struct dw_audit_event {
  `INTERNAL` / `would_deadlock` there. It must not throw.
  */
 typedef void (*dw_audit_sink_event)(void *user, const struct dw_audit_event *event);
-
-/*
- Is told that its `user` is no longer needed. It must not throw.
- */
-typedef void (*dw_user_free)(void *user);
 
 /*
  Gets every audit event that a door records in this process. Borrowed for the call.
@@ -921,6 +1027,16 @@ struct dw_str dw_text_str(const struct dw_text *text);
  Frees the text. NULL is fine.
  */
 void dw_text_free(struct dw_text *text);
+
+/*
+ Has what the library logs given to this sink from now on, in place of the one before; NULL: to none, which costs nothing. For
+ the whole process, a forked child included. Never waits; any thread, also from within a sink.
+
+ Errors: `VALIDATION`; `CONFIG` / `log_taken` if Rust code of the same program has made other arrangements for what is
+ logged (`tracing`'s global subscriber).
+ */
+dw_status dw_log_to(const struct dw_log_sink *sink,
+                    struct dw_error **error);
 
 /*
  Opens a door as the options say. Puts an owned door into `door`; any thread.

@@ -21,6 +21,7 @@ mod error;
 mod guard;
 mod institution;
 mod key;
+mod log;
 mod lookup;
 mod options;
 mod page;
@@ -38,6 +39,6 @@ mod version;
 #[cfg(feature = "testkit")]
 pub use self::testkit::*;
 pub use self::{
-    audit::*, context::*, decision::*, door::*, error::*, institution::*, key::*, lookup::*, page::*, policy::*, request::*,
-    session::*, text::*, user::*, verdict::*, version::*,
+    audit::*, context::*, decision::*, door::*, error::*, institution::*, key::*, log::*, lookup::*, page::*, policy::*,
+    request::*, session::*, text::*, user::*, verdict::*, version::*,
 };

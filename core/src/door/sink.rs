@@ -138,9 +138,16 @@ impl Shared {
             let shared = Arc::clone(self);
             match thread::Builder::new().name("doorward-audit-sink".to_owned()).spawn(move || shared.run()) {
                 Ok(started) => state.thread = Some(started.thread().id()),
-                Err(error) if !state.ending => tracing::warn!(%error, "doorward cannot start the thread of the audit sink"),
-                // Nobody would ever try again.
-                Err(_) => state.waiting.drain(..).for_each(|_| self.metrics.sink_dropped()),
+                Err(error) => {
+                    // At the end nobody would ever try again.
+                    if state.ending {
+                        state.waiting.drain(..).for_each(|_| self.metrics.sink_dropped());
+                    }
+                    // Whoever listens may call the door.
+                    drop(state);
+                    tracing::warn!(%error, "doorward cannot start the thread of the audit sink");
+                    state = self.state.lock();
+                }
             }
         }
         if state.at_end() && state.thread.is_none() {

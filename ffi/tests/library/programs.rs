@@ -65,6 +65,11 @@ fn an_audit_sink_gets_what_was_recorded_in_postgres_and_its_user_is_let_go_of_on
 }
 
 #[test]
+fn a_log_sink_gets_what_is_logged_and_is_exchanged_while_others_log() {
+    holds("c/log_sink.c", &[]);
+}
+
+#[test]
 #[cfg(feature = "testkit")]
 fn a_panic_ends_in_internal_and_the_door_goes_on() {
     holds("c/panics.c", &[]);
