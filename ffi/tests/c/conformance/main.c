@@ -122,6 +122,9 @@ static char *play(struct world *world, const json_t *scenario, const json_t *val
         json_decref(step);
     }
     leave(world);
+    char *logged = forget_log(saved, world->config);
+    if (message) free(logged);
+    else message = logged;
     json_decref(world->config);
     json_decref(saved);
     json_decref(steps);
@@ -174,6 +177,7 @@ int main(int argc, const char *const *argv) {
         fprintf(stderr, "usage: conformance FOLDER memory|sqlite|postgres WORKDIR [DATABASE_URL]\n");
         return 64;
     }
+    begin_log();
     struct dirent **files;
     int count = scandir(argv[1], &files, is_scenario_file, alphasort);
     for (int file = 0; file < count; file++) {
@@ -195,6 +199,7 @@ int main(int argc, const char *const *argv) {
         free(files[file]);
     }
     if (count > 0) free(files);
-    printf("%zu scenarios played on %s, %zu failed\n", played, argv[2], failed);
-    return failed || !played;
+    size_t records = end_log();
+    printf("%zu scenarios played on %s, %zu failed, %zu records logged\n", played, argv[2], failed, records);
+    return failed || !played || !records;
 }
