@@ -4,6 +4,7 @@
 #define DOORWARD_DOOR_HPP
 
 #include <doorward/session.hpp>
+#include <doorward/sinks.hpp>
 
 #include <memory>
 
@@ -93,7 +94,7 @@ using door = owned<door_view, dw_door_free>;
 namespace detail {
 
 template <typename Function>
-result<door> open(Function function, const options &given) noexcept {
+result<door> open(Function function, const options &given, const dw_audit_sink *audit_sink = nullptr) noexcept {
     const auto settings = all_raw(given.settings);
     auto raw = versioned<dw_options>();
     raw.settings = settings.data();
@@ -101,7 +102,18 @@ result<door> open(Function function, const options &given) noexcept {
     raw.memory_audit_capacity = given.memory_audit_capacity;
     raw.audit_authentications = given.audit_authentications;
     raw.audit_reads = given.audit_reads;
-    return give<door>(function, &raw);
+    raw.audit_sink = audit_sink;
+    return give<door>(function, static_cast<const dw_options *>(&raw));
+}
+
+template <typename Function, typename Sink>
+result<door> open_audited(Function function, const options &given, Sink sink) noexcept {
+    handed<dw_audit_sink, dw_audit_event, Sink> handed(std::move(sink));
+    dw_audit_sink raw = handed.raw();
+    raw.event = handed.call;
+    result<door> opened = open(function, given, &raw);
+    if (opened) handed.taken();
+    return opened;
 }
 
 }  // namespace detail
@@ -109,8 +121,22 @@ result<door> open(Function function, const options &given) noexcept {
 /// Opens a door as the options say; in memory if they say nothing.
 inline result<door> open(const options &given = {}) noexcept { return detail::open(dw_open, given); }
 
+/// Opens a door whose every audit event is given to `sink(const audit_event &)` once it is in the trail, on a thread of the
+/// door's own, one at a time. The sink may block; it is moved into the library, destroyed when the door no longer needs it,
+/// at the latest after the door and its sessions are gone, and must not throw.
+template <typename Sink>
+result<door> open(const options &given, Sink sink) noexcept {
+    return detail::open_audited(dw_open, given, std::move(sink));
+}
+
 /// Opens a door as the process's environment says. The options must have no settings.
 inline result<door> open_env(const options &given = {}) noexcept { return detail::open(dw_open_env, given); }
+
+/// The same, with a sink for audit events.
+template <typename Sink>
+result<door> open_env(const options &given, Sink sink) noexcept {
+    return detail::open_audited(dw_open_env, given, std::move(sink));
+}
 
 }  // namespace doorward
 

@@ -25,6 +25,16 @@ enum class status : std::int32_t {
     internal = DW_STATUS_INTERNAL,
 };
 
+/// How much a log record matters. `none`: not given.
+enum class log_level : std::int32_t {
+    none = DW_LOG_LEVEL_NONE,
+    error = DW_LOG_LEVEL_ERROR,
+    warn = DW_LOG_LEVEL_WARN,
+    info = DW_LOG_LEVEL_INFO,
+    debug = DW_LOG_LEVEL_DEBUG,
+    trace = DW_LOG_LEVEL_TRACE,
+};
+
 /// What a caller may do. `none`: nobody was let in; as a filter: any.
 enum class role : std::int32_t {
     none = DW_ROLE_NONE,

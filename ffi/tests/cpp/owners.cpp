@@ -2,6 +2,7 @@
 #include <doorward.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -316,6 +317,60 @@ void ownership(const doorward::session &system) {
     CHECK(doorward::result<int>(7).status() == status::ok && !doorward::result<int>(7).error());
 }
 
+// Counts itself, so that it shows who holds it; it can be moved only.
+struct counted {
+    explicit counted(std::shared_ptr<std::atomic<int>> count) : alive(std::move(count)) { ++*alive; }
+    counted(counted &&other) noexcept : alive(std::move(other.alive)) {}
+    ~counted() {
+        if (alive) --*alive;
+    }
+
+    std::shared_ptr<std::atomic<int>> alive;
+};
+
+void sinks() {
+    const auto alive = std::make_shared<std::atomic<int>>(0);
+    const auto logged = std::make_shared<std::atomic<int>>(0);
+    CHECK(doorward::log_to(
+        [logged, held = counted(alive)](const doorward::log_record &record) {
+            CHECK(record.level != doorward::log_level::none && record.time.back() == 'Z' && !record.target.empty());
+            if (!record.message.empty()) ++*logged;
+        },
+        doorward::log_level::trace
+    ));
+    CHECK(*alive == 1);
+
+    std::mutex lock;
+    std::string recorded;
+    auto note = [&lock, &recorded, held = counted(alive)](const doorward::audit_event &event) {
+        CHECK(event.actor == "system" && event.outcome == "succeeded" && event.error.empty() && holds(event.json, event.id));
+        CHECK(event.occurred_at.back() == 'Z' && event.institution_id == "acme");
+        const std::lock_guard<std::mutex> taken(lock);
+        recorded.append(event.action).append(" ").append(event.resource_type).append(" ").append(event.resource_id).append("\n");
+    };
+    {
+        const doorward::door door = good(doorward::open({}, std::move(note)));
+        CHECK(*alive == 2);
+        CHECK(good(door.system()).create_institution({"acme", "Acme Bank", {}}));
+        CHECK(good(door.system()).create_key("acme", new_key("ci")));
+        CHECK(door.close(10s) && *alive == 1);
+    }
+    CHECK(holds(recorded, "create_institution institution acme\n") && holds(recorded, "create_key api_key ak_"));
+    CHECK(*logged > 0);
+
+    // Where nothing was opened the sink is gone.
+    const auto unused = [](auto held) { return [held = std::move(held)](const doorward::audit_event &) { std::abort(); }; };
+    CHECK(fails(doorward::open({{{"STORE_BACKEND", "tape"}}}, unused(counted(alive))), status::config, "invalid_variable"));
+    CHECK(*alive == 1);
+    CHECK(good(doorward::open_env({}, unused(counted(alive)))).close(10s) && *alive == 1);
+
+    // Another sink takes the place of the first, and none that of the second.
+    CHECK(doorward::log_to([held = counted(alive)](const doorward::log_record &) {}) && *alive == 1);
+    const auto not_taken = doorward::log_to([](const doorward::log_record &) {}, doorward::log_level(9));
+    CHECK(fails(not_taken, status::validation, "invalid_format"));
+    CHECK(doorward::log_to(nullptr) && *alive == 0);
+}
+
 }  // namespace
 
 int main() {
@@ -327,5 +382,6 @@ int main() {
     policies(system);
     callers(door, system);
     ownership(system);
+    sinks();
     CHECK(door.close(10s) && fails(system.get_institution("acme"), status::closed, "closed"));
 }

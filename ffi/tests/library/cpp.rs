@@ -7,13 +7,14 @@ use crate::{
     toolchain::{Build, Program, ROOT, run},
 };
 
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     "doorward.hpp",
     "doorward/words.hpp",
     "doorward/result.hpp",
     "doorward/arguments.hpp",
     "doorward/records.hpp",
     "doorward/session.hpp",
+    "doorward/sinks.hpp",
     "doorward/door.hpp",
 ];
 
