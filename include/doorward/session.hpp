@@ -11,6 +11,7 @@ namespace doorward {
 /// On whose behalf operations are made: an authenticated caller, or the host's own trusted code.
 class session_view : public view<dw_session> {
     using text_in = std::string_view;
+    /// Do it only if the record has this version.
     using version_in = std::optional<std::uint64_t>;
 
 public:
