@@ -25,6 +25,10 @@
  * for itself alone. No function keeps state per thread. Functions that may wait for the store block their thread; the
  * memory store never waits. Callbacks say on which thread they come.
  *
+ * CALLBACKS come with a `user` pointer, which the library hands on and never looks at, and some with a function that is told
+ * once when `user` is no longer needed. What they are given is borrowed for their call. They must neither throw nor leave by
+ * longjmp. The comment on each says on which thread it comes, and what may be called there.
+ *
  * STRUCTS OF OPTIONS begin with struct_size. Set the whole to zero, then struct_size to its sizeof, then what you need:
  *     dw_new_key key = {0};
  *     key.struct_size = sizeof key;
@@ -129,6 +133,47 @@ enum dw_status
 typedef enum dw_status dw_status;
 #else
 typedef int32_t dw_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/*
+ How much a log record matters.
+ */
+enum dw_log_level
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /*
+   As an argument: not given.
+   */
+  DW_LOG_LEVEL_NONE = 0,
+  /*
+   Something failed.
+   */
+  DW_LOG_LEVEL_ERROR = 1,
+  /*
+   Something is not as it should be, and the library goes on.
+   */
+  DW_LOG_LEVEL_WARN = 2,
+  /*
+   Worth knowing in normal operation.
+   */
+  DW_LOG_LEVEL_INFO = 3,
+  /*
+   Every operation and how long it took.
+   */
+  DW_LOG_LEVEL_DEBUG = 4,
+  /*
+   Everything.
+   */
+  DW_LOG_LEVEL_TRACE = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum dw_log_level dw_log_level;
+#else
+typedef int32_t dw_log_level;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -352,6 +397,76 @@ typedef struct dw_str {
 } dw_str;
 
 /*
+ What was logged. Borrowed for the call of the sink; later versions have more members at its end.
+ */
+typedef struct dw_log_record {
+  /*
+   How much it matters.
+   */
+  dw_log_level level;
+  /*
+   When it was logged.
+   */
+  struct dw_str time;
+  /*
+   Which part logs (`doorward::door::housekeeper`).
+   */
+  struct dw_str target;
+  /*
+   What, with its fields: `could not write … error="…"`. One line: what would break it is escaped.
+   */
+  struct dw_str message;
+} dw_log_record;
+
+/*
+ Is given what was logged, borrowed for the call.
+
+ It is called on whichever thread logs, the caller's own or one of the library's, on several at once, and before the logging
+ function goes on: it should be quick. It may call the library; what such calls log is not given to it. On one of the
+ library's threads, calls that may wait for the store answer `INTERNAL` / `would_deadlock`. It must not throw.
+ */
+typedef void (*dw_log_sink_record)(void *user, const struct dw_log_record *record);
+
+/*
+ Is told that its `user` is no longer needed. It must not throw.
+ */
+typedef void (*dw_user_free)(void *user);
+
+/*
+ Gets what the library logs in this process. Borrowed for the call.
+
+ No record holds a token, a password or another secret.
+ */
+typedef struct dw_log_sink {
+  /*
+   `sizeof(dw_log_sink)`.
+   */
+  size_t struct_size;
+  /*
+   Is given the records.
+   */
+  dw_log_sink_record record;
+  /*
+   Is handed to it.
+   */
+  void *user;
+  /*
+   Is called with `user`, exactly once, when another sink or none has taken this one's place and `record` has returned
+   for the last time; on the thread on which that happens. May be NULL. If `dw_log_to` fails `user` is still the
+   caller's, and this is not called.
+   */
+  dw_user_free user_free;
+  /*
+   A `dw_log_level`: what matters less is not given; `DW_LOG_LEVEL_NONE`: `DW_LOG_LEVEL_INFO`.
+   */
+  int32_t level;
+  /*
+   0.
+   */
+  int32_t reserved;
+} dw_log_sink;
+
+/*
  A setting: one of the variables that the README lists under "Opening", such as `STORE_BACKEND`.
  */
 typedef struct dw_setting {
@@ -364,6 +479,96 @@ typedef struct dw_setting {
    */
   struct dw_str value;
 } dw_setting;
+
+/*
+ An audit event that was recorded. Borrowed for the call of the sink; later versions have more members at its end.
+ */
+typedef struct dw_audit_event {
+  /*
+   Its id, by which it is found in the trail.
+   */
+  struct dw_str id;
+  /*
+   When it happened.
+   */
+  struct dw_str occurred_at;
+  /*
+   Who did it: a key's id, `root`, `system`, or `anonymous` for a caller who was not let in.
+   */
+  struct dw_str actor;
+  /*
+   The operation (`create_key`).
+   */
+  struct dw_str action;
+  /*
+   What came of it: `succeeded`, `forbidden` or `refused`.
+   */
+  struct dw_str outcome;
+  /*
+   The institution concerned; absent if there is none.
+   */
+  struct dw_str institution_id;
+  /*
+   What it was done to (`institution`, `api_key`, `policy`); may be absent.
+   */
+  struct dw_str resource_type;
+  /*
+   Its id, or the region of a policy; may be absent.
+   */
+  struct dw_str resource_id;
+  /*
+   The reason of a refusal (`role_not_allowed`); absent if it is none.
+   */
+  struct dw_str error;
+  /*
+   All of it, as `dw_page_json_at` gives it but for `sequence` and `apiKeyId`, on one line.
+   */
+  struct dw_str json;
+} dw_audit_event;
+
+/*
+ Is given an audit event, borrowed for the call, after it was written into the trail.
+
+ It is called on a thread of the door's own, one call at a time; with one sink for several doors, at once on one thread
+ of each. It may block (only other events wait then) and call the library; `dw_close` of its own door is
+ `INTERNAL` / `would_deadlock` there. It must not throw.
+ */
+typedef void (*dw_audit_sink_event)(void *user, const struct dw_audit_event *event);
+
+/*
+ Gets every audit event that a door records in this process. Borrowed for the call.
+
+ An event comes once it is in the trail, and never for a change that failed; rows that are gathered (refusals) come when
+ they are written, up to 10 seconds later. Events come in the order of the store's answers; those of changes that were
+ made at the same time may stand in another order in the trail. No call into the library waits for the sink: at most
+ 10,000 events wait for it, further ones are dropped from the sink alone and counted
+ (`doorward_audit_sink_dropped_total`). The trail is what holds: whoever must miss nothing reads it by
+ `dw_list_audit_events` from the last cursor on.
+
+ `dw_close` waits for the sink to take what is left, as far as its deadline allows. A forked child goes on with the sink on
+ a thread of its own; events that were waiting are the parent's.
+ */
+typedef struct dw_audit_sink {
+  /*
+   `sizeof(dw_audit_sink)`.
+   */
+  size_t struct_size;
+  /*
+   Is given the events.
+   */
+  dw_audit_sink_event event;
+  /*
+   Is handed to it.
+   */
+  void *user;
+  /*
+   Is called with `user` when the door no longer needs it; may be NULL. Exactly once for each door that was opened, and
+   never while `event` is at work: by `dw_close` before it returns, if its deadline allows, or else after `dw_door_free`
+   and the last `dw_session_free`; on any thread. Never in a forked child that has the door from its parent. Where no
+   door was opened, whatever the error, `user` is still the caller's, and this is not called.
+   */
+  dw_user_free user_free;
+} dw_audit_sink;
 
 /*
  How a door is opened.
@@ -393,6 +598,10 @@ typedef struct dw_options {
    Not 0: the audit trail holds reads as well.
    */
   uint32_t audit_reads;
+  /*
+   Gets every audit event that the door records; NULL: none does.
+   */
+  const struct dw_audit_sink *audit_sink;
 } dw_options;
 
 /*
@@ -818,6 +1027,16 @@ struct dw_str dw_text_str(const struct dw_text *text);
  Frees the text. NULL is fine.
  */
 void dw_text_free(struct dw_text *text);
+
+/*
+ Has what the library logs given to this sink from now on, in place of the one before; NULL: to none, which costs nothing. For
+ the whole process, a forked child included. Never waits; any thread, also from within a sink.
+
+ Errors: `VALIDATION`; `CONFIG` / `log_taken` if Rust code of the same program has made other arrangements for what is
+ logged (`tracing`'s global subscriber).
+ */
+dw_status dw_log_to(const struct dw_log_sink *sink,
+                    struct dw_error **error);
 
 /*
  Opens a door as the options say. Puts an owned door into `door`; any thread.

@@ -5,7 +5,7 @@
 
 mod environment;
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 #[cfg(feature = "postgres")]
 use crate::store::postgres::PostgresOptions;
@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Reason, Result},
     model::{
         address::AddressList,
+        audit::AuditEntry,
         code::{Currency, Region, Vocabulary},
         decision::DefaultDecision,
     },
@@ -66,6 +67,17 @@ pub(crate) struct AuditConfig {
     pub(crate) authentications: bool,
     pub(crate) reads: bool,
     pub(crate) memory_capacity: Option<usize>,
+    pub(crate) sink: Option<AuditSink>,
+}
+
+/// What the host wants called with every recorded entry.
+#[derive(Clone)]
+pub(crate) struct AuditSink(pub(crate) Arc<dyn Fn(AuditEntry) + Send + Sync>);
+
+impl fmt::Debug for AuditSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuditSink")
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -191,6 +203,55 @@ impl Config {
     pub fn audit_successes(mut self, authentications: bool, reads: bool) -> Self {
         self.audit.authentications = authentications;
         self.audit.reads = reads;
+        self
+    }
+
+    /// Has every audit entry that this handle records handed to `sink` as well, to be forwarded, say, to a log collector.
+    ///
+    /// **When.** Once the entry is in the trail: after the transaction of its change was committed, after a `Forbidden` was
+    /// written, after a gathered row was written (up to 10 seconds later than what it counts; see the README). Never for a
+    /// change that failed.
+    ///
+    /// **Where.** On one thread of doorward's own, named `doorward-audit-sink` and started by the first entry; one call at a
+    /// time for each handle and process. No operation ever waits for the sink.
+    ///
+    /// **In which order.** In that of the store's answers: what was answered before another change began comes before it.
+    /// Entries of changes that were made at the same time may come in another order than they have in the trail, whose
+    /// sequence is the truth; [`AuditEntry::id`] is the same in both.
+    ///
+    /// **What may be missing.** The trail is in the store; the sink is a copy, made once and as well as it can be. At most
+    /// 10,000 entries wait for it: if it is slower than that, new ones are dropped (from the sink alone) and counted as
+    /// `audit_sink_dropped` in the metrics. Entries also do not come if the process ends before they were handed over, if the
+    /// answer to a commit was lost for good, or if another process wrote them. Whoever must miss nothing reads the trail
+    /// from the last cursor that it kept (`list_audit_events`), and may use the sink as the sign to do so.
+    ///
+    /// **What it may do.** Block: only other entries wait. Panic: it is caught, counted as `audit_sink_panicked`, and the next
+    /// entry follows. Call the door, which answers as ever; a change records an entry that comes to the sink in its turn. Not
+    /// close it: [`close`](crate::Doorward::close) there is `Internal` / `would_deadlock`. A sink that owns a handle keeps
+    /// the door open until somebody closes it.
+    ///
+    /// **At the end.** `close` first closes the store, then waits for the sink to take what is left, until its deadline; a
+    /// later `close` waits further. Once that has succeeded the sink has been dropped. Without `close`, the same is done in
+    /// the background when the last clone of the handle is dropped.
+    ///
+    /// **After a fork.** The child goes on with its copy of the sink on a thread of its own; entries that were waiting are the
+    /// parent's. The child never drops its copy. A lock of the sink's that was held during the fork is held for ever in the
+    /// child.
+    ///
+    /// ```
+    /// use std::{sync::mpsc, time::Duration};
+    /// use doorward::{Config, Doorward, NewInstitution};
+    ///
+    /// let (sender, entries) = mpsc::channel();
+    /// let door = Doorward::open(Config::memory().audit_sink(move |entry| _ = sender.send(entry)))?;
+    /// door.create_institution(NewInstitution::new("Acme Bank", []))?;
+    /// door.close(Duration::from_secs(5))?;
+    /// assert_eq!(entries.iter().map(|entry| entry.action).collect::<Vec<_>>(), ["create_institution"]);
+    /// # Ok::<(), doorward::Error>(())
+    /// ```
+    #[must_use]
+    pub fn audit_sink(mut self, sink: impl Fn(AuditEntry) + Send + Sync + 'static) -> Self {
+        self.audit.sink = Some(AuditSink(Arc::new(sink)));
         self
     }
 

@@ -378,6 +378,8 @@ kinds_and_reasons! {
         NotAdopted = "not_adopted",
         /// The tables of another application are such that they cannot be taken over.
         CannotAdopt = "cannot_adopt",
+        /// What is logged goes elsewhere already: another part of the program has set `tracing`'s global subscriber.
+        LogTaken = "log_taken",
     }
     /// The handle was closed.
     Closed = 10, http 500 {

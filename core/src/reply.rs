@@ -17,9 +17,10 @@ use std::{
     cell::Cell,
     fmt,
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
 };
 
 use crate::error::{Error, Reason, Result};
@@ -97,6 +98,17 @@ impl<T: Send + 'static> Reply<T> {
             State::Pending(first) => Reply(State::Pending(Box::new(Then { first, step: Some(step), second: None }))),
             State::Taken => step(Err(taken())),
         }
+    }
+
+    /// Has the answer seen as soon as it is here, by whoever brings it, whether or not anybody waits for it.
+    pub(crate) fn seen(self, see: impl FnOnce(&Result<T>) + Send + 'static) -> Self {
+        if let State::Ready(answer) = &self.0 {
+            see(answer);
+            return self;
+        }
+        let (reply, completer) = Self::pending();
+        Arc::new(Errand(Mutex::new(Leg::Waiting(Trip { reply: self, see, completer })))).wake();
+        reply
     }
 
     /// Whether the answer is here, so that [`wait`](Self::wait) returns at once.
@@ -298,6 +310,78 @@ where
             (Some(step), _) => step(self.first.wait()).wait(),
             (None, Some(second)) => second.wait(),
             (None, None) => Err(taken()),
+        }
+    }
+}
+
+/// Fetches an answer, shows it, and hands it on: driven by whoever has something new for it.
+struct Errand<T, F>(Mutex<Leg<T, F>>);
+
+enum Leg<T, F> {
+    /// Nobody is at it.
+    Waiting(Trip<T, F>),
+    /// Somebody is at it, and has to look again if it was `woken` meanwhile.
+    Under {
+        woken: bool,
+    },
+    Done,
+}
+
+struct Trip<T, F> {
+    reply: Reply<T>,
+    see: F,
+    completer: Completer<T>,
+}
+
+impl<T, F> Errand<T, F> {
+    fn lock(&self) -> MutexGuard<'_, Leg<T, F>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the trip up, if nobody else is at it.
+    fn take(&self) -> Option<Trip<T, F>> {
+        let mut leg = self.lock();
+        match std::mem::replace(&mut *leg, Leg::Under { woken: false }) {
+            Leg::Waiting(trip) => Some(trip),
+            Leg::Under { .. } => {
+                *leg = Leg::Under { woken: true };
+                None
+            }
+            Leg::Done => {
+                *leg = Leg::Done;
+                None
+            }
+        }
+    }
+
+    /// Lays the trip down; gives it back if there is something new already.
+    fn lay_down(&self, trip: Trip<T, F>) -> Option<Trip<T, F>> {
+        let mut leg = self.lock();
+        if let Leg::Under { woken: woken @ true } = &mut *leg {
+            *woken = false;
+            return Some(trip);
+        }
+        *leg = Leg::Waiting(trip);
+        None
+    }
+}
+
+impl<T: Send + 'static, F: FnOnce(&Result<T>) + Send + 'static> Wake for Errand<T, F> {
+    fn wake(self: Arc<Self>) {
+        let mut next = self.take();
+        let waker = Waker::from(Arc::clone(&self));
+        while let Some(mut trip) = next {
+            // A step of a store's own runs here, perhaps on the one thread that answers everybody.
+            let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut trip.reply).poll(&mut Context::from_waker(&waker))));
+            match polled.unwrap_or_else(|_| Poll::Ready(Err(Error::new(Reason::Panicked, "a panic was caught in the store")))) {
+                Poll::Ready(answer) => {
+                    *self.lock() = Leg::Done;
+                    (trip.see)(&answer);
+                    trip.completer.complete(answer);
+                    return;
+                }
+                Poll::Pending => next = self.lay_down(trip),
+            }
         }
     }
 }

@@ -127,6 +127,7 @@ fn c_door(tokens: &[String]) -> (Verify, *const dw_door) {
             memory_audit_capacity: 0,
             audit_authentications: 0,
             audit_reads: 0,
+            audit_sink: ptr::null(),
         };
         let (mut door, mut session, mut acme, mut report) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         assert!(open(&raw const options, &raw mut door, ptr::null_mut()) == dw_status::Ok);

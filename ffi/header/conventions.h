@@ -25,6 +25,10 @@
  * for itself alone. No function keeps state per thread. Functions that may wait for the store block their thread; the
  * memory store never waits. Callbacks say on which thread they come.
  *
+ * CALLBACKS come with a `user` pointer, which the library hands on and never looks at, and some with a function that is told
+ * once when `user` is no longer needed. What they are given is borrowed for their call. They must neither throw nor leave by
+ * longjmp. The comment on each says on which thread it comes, and what may be called there.
+ *
  * STRUCTS OF OPTIONS begin with struct_size. Set the whole to zero, then struct_size to its sizeof, then what you need:
  *     dw_new_key key = {0};
  *     key.struct_size = sizeof key;

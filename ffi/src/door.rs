@@ -5,6 +5,7 @@ use std::{mem::MaybeUninit, time::Duration};
 use doorward::{Config, Doorward, Error, Reason, Result};
 
 use crate::{
+    audit::{Sink, dw_audit_sink},
     dw_error, dw_status,
     guard::{done, free, give, given},
     options::{self, versioned},
@@ -46,6 +47,8 @@ pub struct dw_options {
     pub audit_authentications: u32,
     /// Not 0: the audit trail holds reads as well.
     pub audit_reads: u32,
+    /// Gets every audit event that the door records; NULL: none does.
+    pub audit_sink: *const dw_audit_sink,
 }
 
 versioned!(dw_options = 40);
@@ -104,6 +107,14 @@ impl dw_options {
         let capacity = capacity.ok_or_else(|| Error::new(Reason::OutOfRange, message).field("memory_audit_capacity"))?;
         Ok(config.memory_audit_capacity(capacity))
     }
+
+    /// Opens a door with this configuration and with the sink that the options may have, which is the door's from then on.
+    pub(crate) fn open(&self, config: Config, open: impl FnOnce(Config) -> Result<Doorward>) -> Result<dw_door> {
+        let Some(sink) = Sink::read(self.audit_sink)? else { return open(config).map(dw_door) };
+        let door = open(sink.within(config))?;
+        sink.take_over();
+        Ok(dw_door(door))
+    }
 }
 
 /// Opens a door as the options say. Puts an owned door into `door`; any thread.
@@ -116,8 +127,8 @@ pub extern "C" fn dw_open(
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
     give("door", door, error, || {
-        let config = options::required(options, "options")?.config()?;
-        Ok(dw_door(Doorward::open(config)?))
+        let options = options::required(options, "options")?;
+        options.open(options.config()?, Doorward::open)
     })
 }
 
@@ -131,16 +142,13 @@ pub extern "C" fn dw_open_env(
     door: Option<&mut MaybeUninit<Option<Box<dw_door>>>>,
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
-    give("door", door, error, || {
-        let config = match options::optional(options, "options")? {
-            Some(options) if options.settings_len != 0 => {
-                let message = "must be empty where the environment is to say";
-                return Err(Error::new(Reason::InvalidFormat, message).field("settings"));
-            }
-            Some(options) => options.rest(Config::from_env()?)?,
-            None => Config::from_env()?,
-        };
-        Ok(dw_door(Doorward::open(config)?))
+    give("door", door, error, || match options::optional(options, "options")? {
+        Some(options) if options.settings_len != 0 => {
+            let message = "must be empty where the environment is to say";
+            Err(Error::new(Reason::InvalidFormat, message).field("settings"))
+        }
+        Some(options) => options.open(options.rest(Config::from_env()?)?, Doorward::open),
+        None => Doorward::open(Config::from_env()?).map(dw_door),
     })
 }
 

@@ -13,6 +13,7 @@
 #[cfg(panic = "abort")]
 compile_error!("doorward-ffi needs panic = \"unwind\": a panic is to end in DW_STATUS_INTERNAL, not in the end of the host");
 
+mod audit;
 mod context;
 mod decision;
 mod door;
@@ -20,6 +21,7 @@ mod error;
 mod guard;
 mod institution;
 mod key;
+mod log;
 mod lookup;
 mod options;
 mod page;
@@ -30,12 +32,13 @@ mod session;
 #[cfg(feature = "testkit")]
 mod testkit;
 mod text;
+mod user;
 mod verdict;
 mod version;
 
 #[cfg(feature = "testkit")]
 pub use self::testkit::*;
 pub use self::{
-    context::*, decision::*, door::*, error::*, institution::*, key::*, lookup::*, page::*, policy::*, request::*, session::*,
-    text::*, verdict::*, version::*,
+    audit::*, context::*, decision::*, door::*, error::*, institution::*, key::*, log::*, lookup::*, page::*, policy::*,
+    request::*, session::*, text::*, user::*, verdict::*, version::*,
 };

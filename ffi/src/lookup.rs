@@ -9,6 +9,7 @@ use crate::{
     dw_context, dw_credentials, dw_door, dw_error, dw_request, dw_status,
     guard::{done, given},
     request,
+    user::User,
     verdict::{Place, dw_verdict},
 };
 
@@ -20,20 +21,20 @@ use crate::{
 /// `INTERNAL` / `would_deadlock`. It must not throw.
 pub type dw_lookup_done = Option<unsafe extern "C" fn(user: *mut c_void, verdict: *const dw_verdict, context: *mut dw_context)>;
 
-/// The caller's pointer, which goes to the callback and is not looked at.
-struct User(*mut c_void);
+/// Calls back, once.
+struct Callback {
+    function: unsafe extern "C" fn(*mut c_void, *const dw_verdict, *mut dw_context),
+    user: User,
+}
 
-// SAFETY: the pointer is only handed on; the header says on which threads that happens, and whoever gives it agrees to that.
-unsafe impl Send for User {}
-
-impl User {
-    fn tell(self, callback: unsafe extern "C" fn(*mut c_void, *const dw_verdict, *mut dw_context), verdict: &Verdict) {
+impl Callback {
+    fn tell(self, verdict: &Verdict) {
         let (mut place, mut context) = (MaybeUninit::<dw_verdict>::zeroed(), None);
         Place(Some(&mut place)).fill(verdict, Some(&mut context));
         let context = context.map_or(std::ptr::null_mut(), Box::into_raw);
         // SAFETY: the callback is a function of this signature, given for this purpose; the verdict was written and lives until
         // it returns; the context is handed over.
-        unsafe { callback(self.0, place.as_ptr(), context) };
+        unsafe { (self.function)(self.user.0, place.as_ptr(), context) };
     }
 }
 
@@ -52,9 +53,9 @@ pub extern "C" fn dw_lookup_start(
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
     done(error, || {
-        let (door, callback) = (given(door, "door")?.0.to_async(), given(callback, "callback")?);
+        let (door, function) = (given(door, "door")?.0.to_async(), given(callback, "callback")?);
         let presented = request::credentials(credentials)?.reveal().map(|token| Zeroizing::new(token.to_owned()));
-        let (request, user) = (request::request(request)?, User(user));
+        let (request, callback) = (request::request(request)?, Callback { function, user: User(user) });
         let lookup = async move {
             let credentials = match &presented {
                 Ok(token) => Credentials::token(token),
@@ -63,7 +64,7 @@ pub extern "C" fn dw_lookup_start(
                 Err(_) => Credentials::token_bytes(&[0xff]),
             };
             let verdict = door.verify(credentials, &request).await;
-            user.tell(callback, &verdict);
+            callback.tell(&verdict);
         };
         // Run on the thread that has something new for it: this one first, then whichever brings the answer.
         let (runnable, task) = async_task::spawn(lookup, |runnable: async_task::Runnable| _ = runnable.run());

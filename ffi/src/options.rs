@@ -93,7 +93,7 @@ fn wrong_size(message: &'static str, field: &str) -> Error {
 /// States that a struct is plain and begins with its size, and its size in the first version of the header.
 macro_rules! versioned {
     ($( $name:ident = $first:literal ),* $(,)?) => { $(
-        // SAFETY: integers, raw pointers, and structs of these.
+        // SAFETY: integers, raw pointers, functions that may be NULL, and structs of these.
         unsafe impl $crate::text::Plain for $name {}
         // SAFETY: `repr(C)`, and the first member is `struct_size: usize`.
         unsafe impl $crate::options::Versioned for $name {

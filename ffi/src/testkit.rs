@@ -30,7 +30,8 @@ pub extern "C" fn dw_test_open_faulty(
     let faults: Option<&mut Option<Box<dw_test_faults>>> = faults.map(|slot| slot.write(None));
     give("door", door, error, || {
         let faults = given(faults, "faults")?;
-        let config = options::required(options, "options")?.config()?;
+        let options = options::required(options, "options")?;
+        let config = options.config()?;
         let store: Arc<dyn Backend> = match config.store() {
             StoreConfig::Memory => Arc::new(MemoryStore::new(None)),
             #[cfg(feature = "sqlite")]
@@ -41,7 +42,7 @@ pub extern "C" fn dw_test_open_faulty(
         };
         let store = Arc::new(Faults::around(store));
         *faults = Some(Box::new(dw_test_faults(Arc::clone(&store))));
-        Ok(dw_door(Doorward::with_backend(store, config)))
+        options.open(config, |config| Ok(Doorward::with_backend(store, config)))
     })
 }
 

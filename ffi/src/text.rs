@@ -116,7 +116,8 @@ fn items<'a, T: Plain>(data: *const T, len: usize, field: &str) -> Result<&'a [T
 /// Types of which every content of initialised memory is a value, all zeros included.
 ///
 /// # Safety
-/// That must be so: integers, raw pointers, and structs of these.
+/// That must be so: integers, raw pointers, functions that may be NULL (which are called only after the caller's promise that
+/// they are what their type says), and structs of these.
 pub(crate) unsafe trait Plain: Copy {}
 
 // SAFETY: an integer.

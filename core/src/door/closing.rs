@@ -1,5 +1,5 @@
-//! Closing a handle: further calls are refused at once; what was gathered is written and the store is closed on a thread of
-//! its own, whether or not anybody still waits for it. Whoever closes waits no longer than its deadline, and may close
+//! Closing a handle: further calls are refused at once; what was gathered is written, the store is closed and the audit sink
+//! gets what is left, on a thread of its own, whether or not anybody still waits for it. Whoever closes waits no longer than its deadline, and may close
 //! again to wait, or to have done, what was left.
 
 use std::{
@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::engine::{Engine, guarded};
+use super::{
+    engine::{Engine, guarded},
+    sink::Sink,
+};
 use crate::{
     error::{Error, ErrorKind, Reason, Result},
     lock::Lock,
@@ -33,7 +36,9 @@ struct Progress {
     until: Option<Instant>,
     /// How the last attempt ended.
     outcome: Option<Result<()>>,
-    /// The store is closed.
+    /// How the store was closed, once it is.
+    closed: Option<Result<()>>,
+    /// The store is closed, and the audit sink has everything.
     done: bool,
 }
 
@@ -69,6 +74,9 @@ impl Engine {
     /// Refuses further calls, writes what was gathered, and closes the store. Blocks until that is done or the deadline has
     /// passed.
     pub(super) fn close(self: &Arc<Self>, deadline: Duration) -> Result<()> {
+        if self.sink.as_ref().is_some_and(Sink::is_own_thread) {
+            return Err(Error::new(Reason::WouldDeadlock, "closing waits for the audit sink, which cannot wait for itself"));
+        }
         let until = instant(deadline);
         if self.begin_closing(until)? { self.closing.wait(until) } else { Ok(()) }
     }
@@ -106,31 +114,53 @@ impl Engine {
     }
 
     fn attempt_closing(&self) {
+        let mut progress = self.closing.progress.lock();
+        let mut closed = progress.closed.take();
+        drop(progress);
         // After the calls that were begun, where those wait in a queue.
         let backend = self.begun_backend();
-        let flushed = guarded(|| self.flush(backend).wait());
-        let mut progress = self.closing.progress.lock();
-        let closed = loop {
+        let flushed = if closed.is_none() { guarded(|| self.flush(backend).wait()) } else { Ok(()) };
+        progress = self.closing.progress.lock();
+        let ended = loop {
             let until = progress.until;
-            let left = until.map(|until| until.saturating_duration_since(Instant::now())).unwrap_or_default();
-            if left.is_zero() {
+            let Some(deadline) = until.filter(|until| *until > Instant::now()) else {
                 // Not closed: what could not be written may still be, by closing again.
                 break Err(late());
-            }
+            };
             drop(progress);
-            let closed = guarded(|| backend.close(left).wait());
+            let ended = self.close_by(deadline, &mut closed);
             progress = self.closing.progress.lock();
             // Someone may have come meanwhile who is more patient.
-            if !is_unavailable(&closed) || progress.until == until {
-                break closed;
+            if ended.is_ok() || progress.until == until {
+                break ended;
             }
         };
         progress.at_work = false;
         // Whatever else could not be written is reported, and the store is closed all the same.
-        progress.done = !is_unavailable(&closed);
-        progress.outcome = Some(flushed.and(closed));
+        progress.done = ended.is_ok();
+        progress.outcome = Some(match (ended, closed) {
+            (Ok(()), closed) => flushed.and(closed.unwrap_or(Ok(()))),
+            (Err(late), None) => flushed.and(Err(late)),
+            (Err(late), Some(closed)) => {
+                progress.closed = Some(flushed.and(closed));
+                Err(late)
+            }
+        });
         drop(progress);
         self.closing.ended.notify_all();
+    }
+
+    /// Closes the store, if it is not closed yet, and ends the audit sink. An error means that the time was too short.
+    fn close_by(&self, until: Instant, closed: &mut Option<Result<()>>) -> Result<()> {
+        let left = || until.saturating_duration_since(Instant::now());
+        if closed.is_none() {
+            let ended = guarded(|| self.begun_backend().close(left()).wait());
+            if is_unavailable(&ended) {
+                return ended;
+            }
+            *closed = Some(ended);
+        }
+        if self.sink.as_ref().is_none_or(|sink| sink.end(until)) { Ok(()) } else { Err(late()) }
     }
 }
 

@@ -14,7 +14,15 @@ use std::{
     time::Instant,
 };
 
-use super::{closing::Closing, faces::Operation, housekeeper::Housekeeper, metrics::Metrics, trail::Trail, usage::Usage};
+use super::{
+    closing::Closing,
+    faces::Operation,
+    housekeeper::Housekeeper,
+    metrics::Metrics,
+    sink::{Announced, Callback, Sink},
+    trail::Trail,
+    usage::Usage,
+};
 use crate::{
     config::Config,
     error::{Error, Reason, Result},
@@ -37,14 +45,27 @@ pub(crate) struct Engine {
     backend: Arc<dyn Backend>,
     nonblocking: OnceLock<Arc<dyn Backend>>,
     pub(super) closing: Closing,
+    /// Whom the host wants told of recorded entries.
+    pub(super) sink: Option<Sink>,
 }
 
 impl Engine {
-    fn new(config: Arc<Config>, backend: Arc<dyn Backend>, lookups: Option<Arc<Lookups>>) -> Arc<Self> {
+    fn new(
+        config: Arc<Config>,
+        store: Arc<dyn Backend>,
+        lookups: Option<Arc<Lookups>>,
+        callback: Option<Arc<Callback>>,
+    ) -> Arc<Self> {
+        let metrics = Metrics::new(config.metrics.enabled, lookups.is_none());
+        let sink = callback.map(|callback| Sink::new(callback, metrics.clone()));
+        let backend: Arc<dyn Backend> = match &sink {
+            Some(sink) => Arc::new(Announced::new(store, sink)),
+            None => store,
+        };
         Arc::new(Self {
             trail: Trail::default(),
             usage: Usage::default(),
-            metrics: Metrics::new(config.metrics.enabled, lookups.is_none()),
+            metrics,
             housekeeper: Housekeeper::default(),
             flushing: Lock::default(),
             nonblocking: OnceLock::new(),
@@ -52,6 +73,7 @@ impl Engine {
             config,
             lookups,
             backend,
+            sink,
         })
     }
 
@@ -172,6 +194,7 @@ fn panicked() -> Error {
 /// The engine of this process, and of every process that was forked from it.
 pub(super) struct Engines {
     config: Arc<Config>,
+    store: Arc<dyn Backend>,
     /// Made when the handle was opened, in the process with this count of forks.
     first: Arc<Engine>,
     born: u64,
@@ -184,11 +207,12 @@ pub(super) struct Engines {
 const NOBODY: u64 = u64::MAX;
 
 impl Engines {
-    pub(super) fn new(config: Config, backend: Arc<dyn Backend>, lookups: Option<Arc<Lookups>>) -> Self {
+    pub(super) fn new(mut config: Config, store: Arc<dyn Backend>, lookups: Option<Arc<Lookups>>) -> Self {
         fork::watch();
+        let callback = config.audit.sink.take().map(Arc::new);
         let config = Arc::new(config);
-        let first = Engine::new(Arc::clone(&config), backend, lookups);
-        Self { config, first, born: fork::count(), heirs: boxcar::Vec::new(), building: AtomicU64::new(NOBODY) }
+        let first = Engine::new(Arc::clone(&config), Arc::clone(&store), lookups, callback);
+        Self { config, store, first, born: fork::count(), heirs: boxcar::Vec::new(), building: AtomicU64::new(NOBODY) }
     }
 
     /// The engine of this process.
@@ -218,12 +242,13 @@ impl Engines {
             if claimed == count {
                 std::thread::yield_now();
             } else if self.building.compare_exchange(claimed, count, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                match guarded(|| self.first.check_open().and_then(|()| self.first.backend.after_fork())) {
+                match guarded(|| self.first.check_open().and_then(|()| self.store.after_fork())) {
                     Ok(backend) => {
                         // A store of its own has other records than those that the parent looked up.
                         let lookups = self.first.lookups.clone().filter(|_| backend.is_none());
-                        let backend = backend.unwrap_or_else(|| Arc::clone(&self.first.backend));
-                        let engine = Engine::new(Arc::clone(&self.config), backend, lookups);
+                        let backend = backend.unwrap_or_else(|| Arc::clone(&self.store));
+                        let callback = self.first.sink.as_ref().and_then(Sink::callback);
+                        let engine = Engine::new(Arc::clone(&self.config), backend, lookups, callback);
                         self.heirs.push((count, engine));
                     }
                     Err(error) => {

@@ -100,6 +100,10 @@ mod tests {
         fn change<T: Send + 'static>(&self, call: impl FnOnce(&dyn Backend) -> Reply<T>) -> Reply<T> {
             self.ask(call)
         }
+
+        fn record<A, T: Send + 'static>(&self, audit: A, call: impl FnOnce(&dyn Backend, A) -> Reply<T>) -> Reply<T> {
+            self.ask(|store| call(store, audit))
+        }
     }
 
     around! {

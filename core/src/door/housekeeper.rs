@@ -47,7 +47,11 @@ impl Housekeeper {
         match started {
             Ok(_) => *state = State::Running,
             // Without a thread things are written when they are asked for, and at close. The next need tries again.
-            Err(error) => tracing::warn!(%error, "doorward cannot start its thread"),
+            Err(error) => {
+                // Whoever listens may call the door.
+                drop(state);
+                tracing::warn!(%error, "doorward cannot start its thread");
+            }
         }
     }
 

@@ -61,6 +61,8 @@ struct Tables {
     counts: Box<[[AtomicU64; OUTCOMES]]>,
     latencies: Box<[Latency]>,
     audit_dropped: AtomicU64,
+    sink_dropped: AtomicU64,
+    sink_panicked: AtomicU64,
     /// Those of the recorder that was there when first something was published, which may be none at all; and of the one that
     /// took its place, since a host may install its recorder late.
     handles: [OnceLock<Handles>; 2],
@@ -85,6 +87,8 @@ struct Handles {
     counters: Vec<[OnceLock<Published>; OUTCOMES]>,
     latencies: Vec<metrics::Histogram>,
     audit_dropped: Published,
+    sink_dropped: Published,
+    sink_panicked: Published,
 }
 
 /// A counter of the host's recorder, and how much of our count it has. It is only ever added to: all handles of a process
@@ -118,6 +122,8 @@ impl Metrics {
                 counts: std::iter::repeat_with(|| std::array::from_fn(|_| AtomicU64::new(0))).take(operations).collect(),
                 latencies: std::iter::repeat_with(Latency::default).take(operations).collect(),
                 audit_dropped: AtomicU64::new(0),
+                sink_dropped: AtomicU64::new(0),
+                sink_panicked: AtomicU64::new(0),
                 handles: Default::default(),
             })
         });
@@ -159,6 +165,18 @@ impl Metrics {
         }
     }
 
+    pub(super) fn sink_dropped(&self) {
+        if let Some(tables) = &self.tables {
+            tables.sink_dropped.fetch_add(1, Relaxed);
+        }
+    }
+
+    pub(super) fn sink_panicked(&self) {
+        if let Some(tables) = &self.tables {
+            tables.sink_panicked.fetch_add(1, Relaxed);
+        }
+    }
+
     /// Hands the counts to the host's recorder; one that was installed late gets all of them.
     pub(super) fn publish(&self) {
         let Some(tables) = &self.tables else { return };
@@ -175,11 +193,18 @@ impl Metrics {
             }
         }
         handles.audit_dropped.advance(tables.audit_dropped.load(Relaxed));
+        handles.sink_dropped.advance(tables.sink_dropped.load(Relaxed));
+        handles.sink_panicked.advance(tables.sink_panicked.load(Relaxed));
     }
 
     pub(super) fn snapshot(&self) -> MetricsSnapshot {
         let Some(tables) = &self.tables else { return MetricsSnapshot::default() };
-        let mut snapshot = MetricsSnapshot { audit_dropped: tables.audit_dropped.load(Relaxed), ..MetricsSnapshot::default() };
+        let mut snapshot = MetricsSnapshot {
+            audit_dropped: tables.audit_dropped.load(Relaxed),
+            audit_sink_dropped: tables.sink_dropped.load(Relaxed),
+            audit_sink_panicked: tables.sink_panicked.load(Relaxed),
+            ..MetricsSnapshot::default()
+        };
         for ((index, operation), counts) in Operation::ALL.iter().enumerate().zip(&tables.counts) {
             for (outcome_index, count) in counts.iter().enumerate() {
                 let sharded = hot(*operation).filter(|_| outcome_index == 0).map_or(0, |hot| tables.hot_total(hot));
@@ -246,6 +271,8 @@ impl Handles {
             counters: Operation::ALL.iter().map(|_| std::array::from_fn(|_| OnceLock::new())).collect(),
             latencies: Operation::ALL.iter().map(latency).collect(),
             audit_dropped: Published::new(metrics::counter!("doorward_audit_dropped_total")),
+            sink_dropped: Published::new(metrics::counter!("doorward_audit_sink_dropped_total")),
+            sink_panicked: Published::new(metrics::counter!("doorward_audit_sink_panicked_total")),
         }
     }
 }
@@ -269,6 +296,10 @@ pub struct MetricsSnapshot {
     pub latencies: Vec<OperationLatency>,
     /// Audit events that found no row: see the bounds of the trail.
     pub audit_dropped: u64,
+    /// Audit events that the trail has and the sink was too slow for: see [`Config::audit_sink`](crate::Config::audit_sink).
+    pub audit_sink_dropped: u64,
+    /// Calls of the sink that panicked.
+    pub audit_sink_panicked: u64,
 }
 
 /// How often an operation had an outcome.
@@ -339,7 +370,13 @@ impl MetricsSnapshot {
         }
         writeln!(text, "# HELP doorward_audit_dropped_total Audit events that found no row in the bounded trail.")?;
         writeln!(text, "# TYPE doorward_audit_dropped_total counter")?;
-        writeln!(text, "doorward_audit_dropped_total {}", self.audit_dropped)
+        writeln!(text, "doorward_audit_dropped_total {}", self.audit_dropped)?;
+        writeln!(text, "# HELP doorward_audit_sink_dropped_total Recorded audit events for which the sink was too slow.")?;
+        writeln!(text, "# TYPE doorward_audit_sink_dropped_total counter")?;
+        writeln!(text, "doorward_audit_sink_dropped_total {}", self.audit_sink_dropped)?;
+        writeln!(text, "# HELP doorward_audit_sink_panicked_total Calls of the audit sink that panicked.")?;
+        writeln!(text, "# TYPE doorward_audit_sink_panicked_total counter")?;
+        writeln!(text, "doorward_audit_sink_panicked_total {}", self.audit_sink_panicked)
     }
 }
 

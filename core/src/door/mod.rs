@@ -17,6 +17,7 @@ mod operations;
 mod permission;
 mod request;
 mod shard;
+mod sink;
 mod trail;
 mod usage;
 

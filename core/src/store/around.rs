@@ -1,8 +1,9 @@
 //! A store around a store: what passes every call on, for those that add something to all of them alike.
 
-/// Implements the traits of a store for a type with a field `store: Arc<dyn Backend>` and two methods that pass a call on:
-/// `ask` for a question and `change` for a change. What is handed over is owned, so that the call may be made later. The
-/// methods of [`Backend`](super::Backend) that no such store has alike are given with it.
+/// Implements the traits of a store for a type with a field `store: Arc<dyn Backend>` and three methods that pass a call on:
+/// `ask` for a question, `record` for what writes audit entries, which it is shown, and `change` for any other change. What is
+/// handed over is owned, so that the call may be made later. The methods of [`Backend`](super::Backend) that no such store has
+/// alike are given with it.
 macro_rules! around {
     ($store:ty { $($own:tt)* }) => {
         const _: () = {
@@ -30,7 +31,7 @@ macro_rules! around {
 
             impl InstitutionStore for $store {
                 fn insert_institution(&self, institution: Institution, audit: AuditEntry) -> Reply<Institution> {
-                    self.change(move |store| store.insert_institution(institution, audit))
+                    self.record(audit, move |store, audit| store.insert_institution(institution, audit))
                 }
 
                 fn find_institution(&self, id: &InstitutionId) -> Reply<Option<Institution>> {
@@ -50,13 +51,13 @@ macro_rules! around {
                     audit: AuditEntry,
                 ) -> Reply<Institution> {
                     let id = id.clone();
-                    self.change(move |store| store.update_institution(&id, patch, audit))
+                    self.record(audit, move |store, audit| store.update_institution(&id, patch, audit))
                 }
             }
 
             impl ApiKeyStore for $store {
                 fn insert_keys(&self, keys: Vec<ApiKey>, audit: AuditEntry) -> Reply<Vec<ApiKey>> {
-                    self.change(move |store| store.insert_keys(keys, audit))
+                    self.record(audit, move |store, audit| store.insert_keys(keys, audit))
                 }
 
                 fn known_hashes(&self, hashes: &[KeyHash]) -> Reply<Vec<KeyHash>> {
@@ -92,12 +93,12 @@ macro_rules! around {
                     audit: AuditEntry,
                 ) -> Reply<KeyChanged> {
                     let (institution_id, id) = (institution_id.clone(), id.clone());
-                    self.change(move |store| store.change_key(&institution_id, &id, change, audit))
+                    self.record(audit, move |store, audit| store.change_key(&institution_id, &id, change, audit))
                 }
 
                 fn revoke_all_keys(&self, institution_id: &InstitutionId, audit: AuditEntry) -> Reply<u64> {
                     let institution_id = institution_id.clone();
-                    self.change(move |store| store.revoke_all_keys(&institution_id, audit))
+                    self.record(audit, move |store, audit| store.revoke_all_keys(&institution_id, audit))
                 }
 
                 fn note_use(&self, credential: &Credential) -> bool {
@@ -111,7 +112,7 @@ macro_rules! around {
 
             impl PolicyStore for $store {
                 fn change_policy(&self, change: PolicyChange, audit: AuditEntry) -> Reply<Policy> {
-                    self.change(move |store| store.change_policy(change, audit))
+                    self.record(audit, move |store, audit| store.change_policy(change, audit))
                 }
 
                 fn find_policy(&self, institution_id: &InstitutionId, region: Region) -> Reply<Option<Policy>> {
@@ -154,7 +155,7 @@ macro_rules! around {
 
             impl AuditStore for $store {
                 fn append_events(&self, entries: Vec<AuditEntry>) -> Reply<()> {
-                    self.change(move |store| store.append_events(entries))
+                    self.record(entries, |store, entries| store.append_events(entries))
                 }
 
                 fn list_events(&self, query: &AuditQuery) -> Reply<Page<AuditEvent>> {

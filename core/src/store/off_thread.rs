@@ -50,6 +50,14 @@ impl OffThread {
         self.call(&self.changing, call)
     }
 
+    fn record<A: Send + 'static, T: Send + 'static>(
+        &self,
+        audit: A,
+        call: impl FnOnce(&dyn Backend, A) -> Reply<T> + Send + 'static,
+    ) -> Reply<T> {
+        self.change(move |store| call(store, audit))
+    }
+
     fn call<T: Send + 'static>(
         &self,
         threads: &Arc<Threads>,

@@ -66,6 +66,10 @@ impl Faults {
         self.ask(pass)
     }
 
+    fn record<A, T: Send + 'static>(&self, audit: A, pass: impl FnOnce(&dyn Backend, A) -> Reply<T>) -> Reply<T> {
+        self.ask(move |store| pass(store, audit))
+    }
+
     fn ask<T: Send + 'static>(&self, pass: impl FnOnce(&dyn Backend) -> Reply<T>) -> Reply<T> {
         let fault = {
             let mut plan = self.plan.lock();

@@ -123,7 +123,13 @@ fn the_prometheus_text_has_declared_families_and_cumulative_buckets() {
                 _ => {}
             }
         }
-        let expected = ["doorward_operations_total", "doorward_operation_duration_seconds", "doorward_audit_dropped_total"];
+        let expected = [
+            "doorward_operations_total",
+            "doorward_operation_duration_seconds",
+            "doorward_audit_dropped_total",
+            "doorward_audit_sink_dropped_total",
+            "doorward_audit_sink_panicked_total",
+        ];
         assert_eq!(families, expected);
         assert!(text.contains("doorward_operations_total{operation=\"verify\",outcome=\"ok\"} 200\n"), "{text}");
         assert!(text.contains("doorward_operations_total{operation=\"verify\",outcome=\"unknown\"} 200\n"), "{text}");

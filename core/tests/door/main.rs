@@ -14,5 +14,6 @@ mod closing;
 mod counts;
 mod imports;
 mod last_use;
+mod sink;
 mod stage;
 mod trail;

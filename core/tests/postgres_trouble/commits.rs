@@ -1,10 +1,14 @@
 //! The answer of COMMIT is lost, before or after the server has seen it: whatever the change, it is made once.
 
-use std::{thread, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
 
 use doorward::{
-    ApiKeyId, Doorward, ErrorKind, ImportedKey, InstitutionId, KeyHash, KeyPatch, NewInstitution, NewKey, PolicyConfig,
-    PolicyPatch, Reason, Role, Token,
+    ApiKeyId, AuditQuery, Config, Doorward, ErrorKind, ImportedKey, InstitutionId, KeyHash, KeyPatch, NewInstitution, NewKey,
+    Order, PageRequest, PolicyConfig, PolicyPatch, Reason, Role, Token, store::postgres::PostgresStore,
 };
 use doorward_test_servers::{Database, Moment, Proxy, wait_until};
 
@@ -192,6 +196,28 @@ fn a_change_whose_commit_is_lost_on_its_way_to_the_server_is_made_once() {
 #[test]
 fn a_change_whose_commit_is_lost_on_its_way_back_is_made_once() {
     each_kind_is_made_once_where_commits_are_lost(Moment::After);
+}
+
+#[test]
+fn an_audit_sink_gets_each_change_once_in_the_order_of_the_trail_whatever_becomes_of_commits() {
+    let database = Database::fresh();
+    let proxy = Proxy::before(&database.url());
+    let (sender, entries) = mpsc::channel();
+    let store = Arc::new(PostgresStore::open(patient(&proxy.url())).unwrap());
+    let door = Doorward::with_backend(store, Config::memory().audit_sink(move |entry| sender.send(entry.id).unwrap()));
+    let acme = institution(&door);
+    for (moment, fired) in [Moment::Before, Moment::After].into_iter().zip(1..) {
+        door.create_key(&acme, NewKey::new("undisturbed", Role::Admin)).unwrap();
+        proxy.drop_at_commit(moment);
+        door.create_key(&acme, NewKey::new("disturbed", Role::Admin)).unwrap();
+        proxy.wait_until_fired(fired);
+        assert_eq!(door.revoke_key(&acme, &"ak_nobodys".parse().unwrap()).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+    let page = PageRequest { order: Order::OldestFirst, ..PageRequest::first(100) };
+    let trail = door.list_audit_events(&AuditQuery { page, ..AuditQuery::default() }).unwrap().items;
+    door.close(AGES).unwrap();
+    assert_eq!(trail.len(), 5);
+    assert_eq!(entries.iter().collect::<Vec<_>>(), trail.into_iter().map(|event| event.entry.id).collect::<Vec<_>>());
 }
 
 /// Kinds at once, each through a proxy of its own.

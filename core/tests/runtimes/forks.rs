@@ -7,7 +7,10 @@ use std::{
     io::{Read, Write},
     os::fd::FromRawFd,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -239,4 +242,53 @@ fn a_child_forked_in_the_midst_of_creations_and_lookups_in_memory_always_answers
 #[test]
 fn a_child_forked_in_the_midst_of_creations_and_lookups_in_sqlite_always_answers() {
     fork_under_fire(&Stage::sqlite());
+}
+
+#[test]
+fn an_audit_sink_gets_what_its_own_process_records_and_only_the_parent_drops_it() {
+    for kind in ["memory", "sqlite"] {
+        let (events, drops) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (counted, told) = (Arc::clone(&events), Dropped(Arc::clone(&drops)));
+        let (gate, entered) = (Arc::new(Barrier::new(2)), Arc::clone(&events));
+        let theirs = Arc::clone(&gate);
+        let parent = std::process::id();
+        let sink = move |_| {
+            let _ = &told;
+            // The parent's first entry is under way, and two wait behind it, when it forks.
+            if std::process::id() == parent && entered.load(Relaxed) == 0 {
+                theirs.wait();
+                theirs.wait();
+            }
+            counted.fetch_add(1, Relaxed);
+        };
+        let stage = Stage::open(|file| {
+            let config = if kind == "memory" { Config::memory() } else { Config::sqlite(file) };
+            config.audit_sink(sink)
+        });
+        stage.key(Role::Admin);
+        stage.key(Role::Admin);
+        gate.wait();
+        let mut stage = Some(stage);
+        let child = Child::fork(|| {
+            let stage = stage.take().unwrap();
+            stage.key(Role::ReadOnly);
+            stage.door.close(AGES).unwrap();
+            drop(stage.door);
+            format!("{} {}", events.load(Relaxed), drops.load(Relaxed))
+        });
+        assert_eq!(child.answer(), "1 0", "{kind}");
+        gate.wait();
+        let stage = stage.unwrap();
+        stage.door.close(AGES).unwrap();
+        assert_eq!((events.load(Relaxed), drops.load(Relaxed)), (3, 1), "{kind}");
+    }
+}
+
+/// Counts how often it is dropped.
+struct Dropped(Arc<AtomicU64>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Relaxed);
+    }
 }

@@ -1,16 +1,17 @@
 //! The scenarios of `tests/conformance` through the C API, played by the runner in `tests/c/conformance` on every store, under
-//! the sanitizers and under valgrind.
+//! the sanitizers and under valgrind; everything is logged meanwhile, and no secret is in it.
 
 use std::{path::Path, process::Command};
 
 use crate::toolchain::{Build, Program, ROOT, run};
 
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     "c/conformance/main.c",
     "c/conformance/value.c",
     "c/conformance/expectation.c",
     "c/conformance/arguments.c",
     "c/conformance/operations.c",
+    "c/conformance/log.c",
 ];
 
 fn play(program: &Program, command: &mut Command, store: &str, database_url: Option<&str>) {

@@ -7,10 +7,13 @@ use cbindgen::{Builder, Config, DocumentationStyle, EnumConfig, ExportConfig, La
 use crate::toolchain::{ROOT, library_folder, run};
 
 /// The sources that make up the header, in its order. What tests need (`testkit.rs`) is not among them.
-const SOURCES: [&str; 16] = [
+const SOURCES: [&str; 19] = [
     "version",
     "error",
     "text",
+    "user",
+    "log",
+    "audit",
     "door",
     "request",
     "context",

@@ -4,10 +4,12 @@
 
 #[cfg(feature = "testkit")]
 mod conformance;
+mod cpp;
 mod declarations;
 mod forks;
 mod gatekeeper;
 mod header;
+mod install;
 mod misuse;
 mod programs;
 mod symbols;

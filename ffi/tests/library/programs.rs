@@ -57,6 +57,30 @@ fn lookups_tell_a_callback_and_a_forked_child_goes_on_on_postgres() {
 }
 
 #[test]
+fn an_audit_sink_gets_what_was_recorded_in_memory_and_its_user_is_let_go_of_once() {
+    holds("c/audit_sink.c", &[]);
+}
+
+#[test]
+#[cfg(feature = "sqlite")]
+fn an_audit_sink_gets_what_was_recorded_in_sqlite_and_its_user_is_let_go_of_once() {
+    holds("c/audit_sink.c", &["STORE_BACKEND=sqlite", "DATABASE_URL=sqlite:sink.db"]);
+}
+
+#[test]
+#[cfg(feature = "postgres")]
+fn an_audit_sink_gets_what_was_recorded_in_postgres_and_its_user_is_let_go_of_once() {
+    let database = doorward_test_servers::Database::fresh();
+    let url = format!("DATABASE_URL={}", database.url());
+    run(Program::compile(&["c/audit_sink.c"], &[], Build::Sanitized).command().args(["STORE_BACKEND=postgres", &url]));
+}
+
+#[test]
+fn a_log_sink_gets_what_is_logged_and_is_exchanged_while_others_log() {
+    holds("c/log_sink.c", &[]);
+}
+
+#[test]
 #[cfg(feature = "testkit")]
 fn a_panic_ends_in_internal_and_the_door_goes_on() {
     holds("c/panics.c", &[]);

@@ -125,6 +125,9 @@ static char *play(struct world *world, const json_t *scenario, const json_t *val
         json_decref(step);
     }
     leave(world);
+    char *logged = forget_log(saved, world->config);
+    if (message) free(logged);
+    else message = logged;
     json_decref(world->config);
     json_decref(saved);
     json_decref(steps);
@@ -179,6 +182,7 @@ int main(int argc, const char *const *argv) {
         return 64;
     }
     if (getenv("EVERY")) every = strtoul(getenv("EVERY"), NULL, 10);
+    begin_log();
     struct dirent **files;
     int count = scandir(argv[1], &files, is_scenario_file, alphasort);
     for (int file = 0; file < count; file++) {
@@ -200,6 +204,7 @@ int main(int argc, const char *const *argv) {
         free(files[file]);
     }
     if (count > 0) free(files);
-    printf("%zu scenarios played on %s, %zu failed\n", played, argv[2], failed);
-    return failed || !played;
+    size_t records = end_log();
+    printf("%zu scenarios played on %s, %zu failed, %zu records logged\n", played, argv[2], failed, records);
+    return failed || !played || !records;
 }

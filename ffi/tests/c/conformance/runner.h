@@ -67,4 +67,9 @@ char *meets(const char *place, const json_t *seen, const json_t *expected);
 struct outcome call(struct world *world, const char *operation, const char *as, json_t *arguments, const char *save);
 dw_status open_door(struct world *world, const json_t *variables, int faulty, dw_error **error);
 
+/* log.c: has everything logged into memory. `forget_log` says which of the secrets was there, or NULL, and empties it. */
+void begin_log(void);
+char *forget_log(const json_t *saved, const json_t *config);
+size_t end_log(void);
+
 #endif

@@ -52,6 +52,7 @@ STRUCT_PARAMETER(KEY_CHANGE, "patch", key_patch, REQUIRED, KEY_PATCH, "%s");
 STRUCT_PARAMETER(WHICH_KEYS, "query", key_query, OPTIONAL, KEY_QUERY, "%s");
 STRUCT_PARAMETER(WHICH_EVENTS, "query", audit_query, OPTIONAL, AUDIT_QUERY, "%s");
 STRUCT_PARAMETER(WHICH_PAGE, "page_request", page_request, OPTIONAL, PAGE_REQUEST, "%s");
+STRUCT_PARAMETER(LOGGED_TO, "sink", log_sink, OPTIONAL, LOG_SINK, "sink.%s");
 static const struct place VERSION = {PARAMETER(expected_version), .kind = POINTER, .reason = "version_mismatch", .status = DW_STATUS_CONFLICT};
 static const struct place DEADLINE = {PARAMETER(deadline_ms), .kind = FLAG, .size = 8};
 static const struct place GRACE = {PARAMETER(grace_ms), .kind = NUMBER, .size = 8, .reason = "out_of_range", .field = "grace"};
@@ -100,6 +101,7 @@ MAKES(dw_lookup_start, g->door, g->credentials, g->request, g->callback, g->user
 MAKES(dw_session_new, g->door, g->context, g->request, TO(0, session), g->error)
 MAKES(dw_session_system, g->door, TO(0, session), g->error)
 MAKES(dw_admit, g->door, g->credentials, g->request, g->institution_id, g->region, g->position, TO(1, context), TO(0, decision), g->error)
+MAKES(dw_log_to, g->log_sink, g->error)
 MAKES(dw_hash_token, g->token, TO(0, text), g->error)
 OF_SESSION(dw_create_institution, g->new_institution, TO(0, institution))
 OF_INSTITUTION(dw_get_institution, TO(0, institution))
@@ -143,6 +145,7 @@ const struct call CALLS[] = {
     CALL(dw_session_new, GOES_ON, &DOOR, &CONTEXT, &REQUESTED, &TO_SESSION, &TO_ERROR),
     CALL(dw_session_system, GOES_ON, &DOOR, &TO_SESSION, &TO_ERROR),
     CALL(dw_admit, SAYS_CLOSED, &DOOR, &PRESENTED, &REQUESTED, &OWN_INSTITUTION, &REGION, &ONE_POSITION, &TO_CONTEXT_BESIDE, &TO_DECISION, &TO_ERROR),
+    CALL(dw_log_to, GOES_ON, &LOGGED_TO, &TO_ERROR),
     CALL(dw_hash_token, GOES_ON, &TOKEN_TEXT, &TO_HASH, &TO_ERROR),
     CALL(dw_create_institution, SAYS_CLOSED, &SESSION, &INSTITUTION, &TO_INSTITUTION, &TO_ERROR),
     CALL(dw_get_institution, SAYS_CLOSED, &SESSION, &INSTITUTION_ID, &TO_INSTITUTION, &TO_ERROR),

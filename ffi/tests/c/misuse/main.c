@@ -223,6 +223,7 @@ int main(void) {
         call_after_close();
     }
     call = NULL;
+    CHECK(dw_log_to(NULL, NULL) == DW_STATUS_OK);
     renew();
     accessors_of_nothing();
     items_beyond_the_last();

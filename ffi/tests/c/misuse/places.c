@@ -3,15 +3,16 @@
 
 #include <stdalign.h>
 
-/* The parameter that is being misused, and the list among it or among its members; what they point to is in these. */
-static const struct place *parameter, *list, *length;
+/* The parameter that is being misused, and the list or struct among it or its members; what they point to is in these. */
+static const struct place *parameter, *list, *length, *inner;
 static int list_is_member;
-static alignas(16) unsigned char structure[8192], items[8192];
+static alignas(16) unsigned char structure[8192], items[8192], inner_structure[8192];
 
 static void put(void *base, const struct place *place, const void *value, size_t size) { memcpy((char *)base + place->offset, value, size); }
 static void point(void *base, const struct place *place, const void *target) { put(base, place, &target, sizeof target); }
 
-/* Where a place lies: among the parameters, in the struct that the parameter points to, or in the first item of the list. */
+/* Where a place lies: among the parameters, in the struct that the parameter points to or that a member of it points to, or in
+   the first item of the list. */
 static void *in_call(void) { return &given; }
 
 static void *in_position(void) { return (char *)&given + parameter->offset; }
@@ -21,6 +22,13 @@ static void *in_struct(void) {
     parameter->layout->fill(structure);
     point(&given, parameter, structure);
     return structure;
+}
+
+static void *in_inner(void) {
+    memset(inner_structure, 0, sizeof inner_structure);
+    inner->layout->fill(inner_structure);
+    point(in_struct(), inner, inner_structure);
+    return inner_structure;
 }
 
 static void *owner_of_list(void) { return list_is_member ? in_struct() : in_call(); }
@@ -131,7 +139,7 @@ static void larger(base *base, const struct place *place, size_t size, unsigned 
 
 /* Sizes that no version of the struct has, and members that this version does not know. */
 static void misuse_size(base *base, const struct place *place, const struct layout *layout, const char *name) {
-    const size_t wrong[] = {0, 1, layout->size - 1, 4097, SIZE_MAX}, right[] = {layout->size + 8, 4096};
+    const size_t wrong[] = {0, 1, (layout->first ? layout->first : layout->size) - 1, 4097, SIZE_MAX}, right[] = {layout->size + 8, 4096};
     const struct place whole = {.name = "whole"};
     unsigned char grown[4096];
     char field[80];
@@ -156,11 +164,16 @@ static void misuse_members(base *base, const struct layout *layout, const char *
     covered(layout->name, names);
 }
 
-static void misuse_struct(const struct place *place) {
+static void misuse_struct(base *owner, base *inside, const struct place *place) {
     const void *nowhere = NULL, *misaligned = structure + 1;
-    try(in_call, place, &nowhere, sizeof nowhere, "NULL", 0, place->need == OPTIONAL ? NULL : "required", place->name);
-    try(in_call, place, &misaligned, sizeof misaligned, "not aligned", 0, "invalid_format", place->name);
-    misuse_members(in_struct, place->layout, place->named, place->name);
+    try(owner, place, &nowhere, sizeof nowhere, "NULL", 0, place->need == OPTIONAL ? NULL : "required", place->name);
+    try(owner, place, &misaligned, sizeof misaligned, "not aligned", 0, "invalid_format", place->name);
+    misuse_members(inside, place->layout, place->named, place->name);
+}
+
+static void misuse_inner(const struct place *place) {
+    inner = place;
+    misuse_struct(in_struct, in_inner, place);
 }
 
 /* ---- lists ---- */
@@ -215,6 +228,7 @@ static void misuse_place(base *base, const struct place *place, const char *name
     case VALUE: misuse_text(base, place, field); break;
     case TEXTS: misuse_texts(base, place, field); break;
     case LIST: misuse_list(place, place + 1, 1); break;
+    case STRUCT: misuse_inner(place); break;
     case LENGTH: break; /* together with its list */
     case ENUM: misuse_enum(base, place, field); break;
     case NUMBER: try(base, place, &most, place->size, "the greatest number", 0, place->reason, place->field ? place->field : field); break;
@@ -241,7 +255,7 @@ static void misuse_out(const struct place *place) {
 void misuse(const struct place *const *place) {
     parameter = *place;
     switch (parameter->kind) {
-    case STRUCT: misuse_struct(parameter); break;
+    case STRUCT: misuse_struct(in_call, in_struct, parameter); break;
     case LIST: misuse_list(parameter, place[1], 0); break;
     case POSITION: misuse_members(in_position, parameter->layout, parameter->named, parameter->name); break;
     case OUT:

@@ -14,6 +14,7 @@ const struct layout POSITION_ASKED = {
     "dw_position",
     sizeof(dw_position),
     fill_position,
+    0,
     {
         TEXT_OF(dw_position, amount, REQUIRED, "not_a_decimal"),
         TEXT_OF(dw_position, currency, REQUIRED, "unknown_currency"),
@@ -30,9 +31,54 @@ static const struct layout SETTING = {
     "dw_setting",
     sizeof(dw_setting),
     fill_setting,
+    0,
     {
         {MEMBER(dw_setting, name), .kind = TEXT, .reason = "unsupported", .status = DW_STATUS_CONFIG},
         {MEMBER(dw_setting, value), .kind = TEXT, .reason = "invalid_variable", .status = DW_STATUS_CONFIG, .field = "STORE_BACKEND"},
+    },
+};
+
+static void take_event(void *user, const dw_audit_event *event) { (void)user, (void)event; }
+
+static void fill_audit_sink(void *place) {
+    dw_audit_sink *sink = place;
+    sink->struct_size = sizeof *sink;
+    sink->event = take_event;
+}
+
+static const struct layout AUDIT_SINK = {
+    "dw_audit_sink",
+    sizeof(dw_audit_sink),
+    fill_audit_sink,
+    0,
+    {
+        SIZE_OF(dw_audit_sink),
+        {MEMBER(dw_audit_sink, event), .kind = CALLBACK},
+        {MEMBER(dw_audit_sink, user), .kind = USER},
+        {MEMBER(dw_audit_sink, user_free), .kind = USER},
+    },
+};
+
+static void take_record(void *user, const dw_log_record *record) { (void)user, (void)record; }
+
+static void fill_log_sink(void *place) {
+    dw_log_sink *sink = place;
+    sink->struct_size = sizeof *sink;
+    sink->record = take_record;
+}
+
+const struct layout LOG_SINK = {
+    "dw_log_sink",
+    sizeof(dw_log_sink),
+    fill_log_sink,
+    0,
+    {
+        SIZE_OF(dw_log_sink),
+        {MEMBER(dw_log_sink, record), .kind = CALLBACK},
+        {MEMBER(dw_log_sink, user), .kind = USER},
+        {MEMBER(dw_log_sink, user_free), .kind = USER},
+        {MEMBER(dw_log_sink, level), .kind = ENUM, .need = OPTIONAL, .size = DW_LOG_LEVEL_TRACE + 1, .reason = "invalid_format"},
+        {MEMBER(dw_log_sink, reserved), .kind = RESERVED},
     },
 };
 
@@ -42,12 +88,14 @@ static void fill_options(void *place) { ((dw_options *)place)->struct_size = siz
     {MEMBER(dw_options, settings_len), .kind = LENGTH},                                                     \
         {MEMBER(dw_options, memory_audit_capacity), .kind = NUMBER, .size = 8, .reason = "out_of_range"},   \
         {MEMBER(dw_options, audit_authentications), .kind = FLAG, .size = 4},                               \
-        {MEMBER(dw_options, audit_reads), .kind = FLAG, .size = 4}
+        {MEMBER(dw_options, audit_reads), .kind = FLAG, .size = 4},                                         \
+        {MEMBER(dw_options, audit_sink), .kind = STRUCT, .need = OPTIONAL, .layout = &AUDIT_SINK, .named = "audit_sink.%s"}
 
 const struct layout OPTIONS = {
     "dw_options",
     sizeof(dw_options),
     fill_options,
+    40,
     {
         SIZE_OF(dw_options),
         {MEMBER(dw_options, settings), .kind = LIST, .layout = &SETTING, .named = "settings[0].%s"},
@@ -60,6 +108,7 @@ const struct layout FURTHER_OPTIONS = {
     "dw_options",
     sizeof(dw_options),
     fill_options,
+    40,
     {
         SIZE_OF(dw_options),
         {MEMBER(dw_options, settings), .kind = LIST, .reason = "invalid_format"},
@@ -77,6 +126,7 @@ static const struct layout HEADER = {
     "dw_header",
     sizeof(dw_header),
     fill_header,
+    0,
     {
         {MEMBER(dw_header, name), .kind = NAME},
         {MEMBER(dw_header, value), .kind = VALUE},
@@ -93,6 +143,7 @@ const struct layout CREDENTIALS = {
     "dw_credentials",
     sizeof(dw_credentials),
     fill_credentials,
+    0,
     {
         SIZE_OF(dw_credentials),
         {MEMBER(dw_credentials, token), .kind = TOKEN},
@@ -107,6 +158,7 @@ const struct layout REQUEST = {
     "dw_request",
     sizeof(dw_request),
     fill_request,
+    0,
     {
         SIZE_OF(dw_request),
         TEXT_OF(dw_request, method, OPTIONAL, NULL),
@@ -127,6 +179,7 @@ const struct layout NEW_INSTITUTION = {
     "dw_new_institution",
     sizeof(dw_new_institution),
     fill_new_institution,
+    0,
     {
         SIZE_OF(dw_new_institution),
         {MEMBER(dw_new_institution, id), .kind = TEXT, .need = OPTIONAL, .reason = "empty", .field = "institution_id"},
@@ -141,6 +194,7 @@ const struct layout INSTITUTION_PATCH = {
     "dw_institution_patch",
     sizeof(dw_institution_patch),
     fill_institution_patch,
+    0,
     {
         SIZE_OF(dw_institution_patch),
         TEXT_OF(dw_institution_patch, name, OPTIONAL, "empty"),
@@ -171,8 +225,8 @@ static void fill_imported_key(void *place) {
             TEXT_OF(dw_new_key, key_hash, hash, "invalid_format"),                                    \
     }
 
-const struct layout NEW_KEY = {"dw_new_key", sizeof(dw_new_key), fill_new_key, KEY_MEMBERS(OPTIONAL)};
-const struct layout IMPORTED_KEY = {"dw_new_key", sizeof(dw_new_key), fill_imported_key, KEY_MEMBERS(REQUIRED)};
+const struct layout NEW_KEY = {"dw_new_key", sizeof(dw_new_key), fill_new_key, 0, KEY_MEMBERS(OPTIONAL)};
+const struct layout IMPORTED_KEY = {"dw_new_key", sizeof(dw_new_key), fill_imported_key, 0, KEY_MEMBERS(REQUIRED)};
 
 static void fill_key_patch(void *place) { ((dw_key_patch *)place)->struct_size = sizeof(dw_key_patch); }
 
@@ -180,6 +234,7 @@ const struct layout KEY_PATCH = {
     "dw_key_patch",
     sizeof(dw_key_patch),
     fill_key_patch,
+    0,
     {
         SIZE_OF(dw_key_patch),
         TEXT_OF(dw_key_patch, label, OPTIONAL, "empty"),
@@ -197,6 +252,7 @@ const struct layout KEY_QUERY = {
     "dw_key_query",
     sizeof(dw_key_query),
     fill_key_query,
+    0,
     {
         SIZE_OF(dw_key_query),
         {MEMBER(dw_key_query, role), .kind = ENUM, .need = OPTIONAL, .size = 4, .reason = "unknown_role"},
@@ -211,6 +267,7 @@ const struct layout AUDIT_QUERY = {
     "dw_audit_query",
     sizeof(dw_audit_query),
     fill_audit_query,
+    0,
     {
         SIZE_OF(dw_audit_query),
         TEXT_OF(dw_audit_query, institution_id, OPTIONAL, "empty"),
@@ -227,6 +284,7 @@ const struct layout PAGE_REQUEST = {
     "dw_page_request",
     sizeof(dw_page_request),
     fill_page_request,
+    0,
     {
         SIZE_OF(dw_page_request),
         TEXT_OF(dw_page_request, cursor, OPTIONAL, "invalid_cursor"),

@@ -54,6 +54,7 @@ struct given {
     const dw_key_query *key_query;
     const dw_audit_query *audit_query;
     const dw_page_request *page_request;
+    const dw_log_sink *log_sink;
     const uint64_t *expected_version;
     uint64_t deadline_ms, grace_ms;
     int32_t dry_run;
@@ -72,7 +73,7 @@ enum kind {
     NAME,      /* the name of a header; one that is none does not count */
     VALUE,     /* the value of a header with a token */
     POSITION,  /* a dw_position */
-    STRUCT,    /* a pointer to a struct that begins with its size */
+    STRUCT,    /* a pointer to a struct that begins with its size; of a member it may be NULL */
     LIST,      /* a pointer to items; its length is the member or parameter behind it */
     LENGTH,    /* that length */
     ENUM,      /* a number that stands for a word */
@@ -115,6 +116,8 @@ struct layout {
     const char *name;
     size_t size;
     void (*fill)(void *place);
+    /* The size that the first version of the header gave it; 0: it is still the same. */
+    size_t first;
     struct place members[12]; /* a place without a name ends them */
 };
 
