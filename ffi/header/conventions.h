@@ -5,8 +5,8 @@
  *
  * RESULTS. Functions that can fail return a dw_status: DW_STATUS_OK, which is 0, or the kind of the error. What they give
  * goes through an out parameter, their last but one; the last one is a place for an owned dw_error with reason, message and
- * the field to blame, or NULL if you do not want it. Out parameters are written before any work is done: after a failure
- * they hold NULL, 0 or false, and a verdict says "not let in". A decision about access is never left as it was.
+ * the field to blame, or NULL if you do not want it. Out parameters are written however a call ends: after a failure they
+ * hold NULL, 0 or false, and a verdict says "not let in". A decision about access is never left as it was.
  *
  * STRINGS. dw_str is UTF-8 with a length, without a terminating NUL. dw_str_from("...") makes one of a C string. `data` NULL
  * with `len` 0 is an absent string, which is not the same as an empty one. Text that is not UTF-8 is refused

@@ -58,8 +58,15 @@ pub(crate) fn free<T>(object: Option<Box<T>>) {
 }
 
 /// An argument that must not be NULL.
-pub(crate) fn given<T>(argument: Option<T>, name: &'static str) -> Result<T> {
-    argument.ok_or_else(|| Error::new(Reason::Required, "must not be NULL").field(name))
+#[inline]
+pub(crate) fn given<T>(argument: Option<T>, name: &str) -> Result<T> {
+    argument.ok_or_else(|| missing(name))
+}
+
+/// The error for one that is NULL.
+#[cold]
+pub(crate) fn missing(name: &str) -> Error {
+    Error::new(Reason::Required, "must not be NULL").field(name.to_owned())
 }
 
 /// Ends a panic in an error.

@@ -2,8 +2,9 @@
 //!
 //! One file for each C type. An export's signature says who owns what: `Option<&T>` borrows for the call, `Option<Box<T>>` is
 //! taken over, `Option<&mut MaybeUninit<Option<Box<T>>>>` is a place into which an owned object is put; each of them may be
-//! NULL, which the code has to answer. So an export needs no `unsafe` block of its own: where raw memory of the caller is
-//! read is in `text.rs`, `options.rs` and `verdict.rs`. Every export runs in `guard.rs`.
+//! NULL, which the code has to answer. So an export needs no `unsafe` block of its own: raw memory of the caller is touched in
+//! `text.rs`, `options.rs` and `verdict.rs`, and its functions are called in `audit.rs`, `log.rs` and `lookup.rs`. Every
+//! export runs in `guard.rs`.
 //!
 //! The comments on exports and on their types are the header's; `tests/header.rs` writes and compares it.
 

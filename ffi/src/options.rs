@@ -8,7 +8,7 @@ use std::{mem::MaybeUninit, ptr, slice};
 
 use doorward::{Error, Reason, Result};
 
-use crate::text::Plain;
+use crate::{guard::missing, text::Plain};
 
 /// The most bytes of a struct, in any version to come. A larger size is garbage.
 const MOST_BYTES: usize = 4096;
@@ -24,12 +24,12 @@ pub(crate) unsafe trait Versioned: Plain {
 
 /// Reads a struct of the caller's; nothing if the pointer is NULL.
 pub(crate) fn optional<T: Versioned>(pointer: *const T, field: &str) -> Result<Option<T>> {
-    if pointer.is_null() { Ok(None) } else { given(pointer, field).map(Some) }
+    if pointer.is_null() { Ok(None) } else { required(pointer, field).map(Some) }
 }
 
 /// Reads a struct that must be there.
 pub(crate) fn required<T: Versioned>(pointer: *const T, field: &str) -> Result<T> {
-    optional(pointer, field)?.ok_or_else(|| Error::new(Reason::Required, "must not be NULL").field(field.to_owned()))
+    look_at(pointer, field, |given| Ok(*given))
 }
 
 /// Reads a list of structs, which lie as far apart as the first says that they are large.
@@ -51,16 +51,33 @@ pub(crate) fn list<T: Versioned>(pointer: *const T, len: usize, field: &str) -> 
         if size_of_struct(item, &name)? != step {
             return Err(wrong_size("must be the same for all items", &name));
         }
-        given(item, &name)
+        required(item, &name)
     };
     (0..len).map(item).collect()
 }
 
-fn given<T: Versioned>(pointer: *const T, field: &str) -> Result<T> {
+/// Looks at a struct that must be there, where it lies: what is on the way of every request spares the copy.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "on the way of every request")]
+pub(crate) fn look_at<T: Versioned, R>(pointer: *const T, field: &str, look: impl FnOnce(&T) -> Result<R>) -> Result<R> {
+    if pointer.is_null() {
+        return Err(missing(field));
+    }
     let size = size_of_struct(pointer, field)?;
+    if size == size_of::<T>() {
+        // SAFETY: the pointer is aligned, and the struct has `size` bytes that can be read and are not written to until the
+        // export returns, as the caller says in its first member and promises by the header's conventions. Any content is a
+        // value of a plain type.
+        return look(unsafe { &*pointer });
+    }
+    look(&of_another_size(pointer, size, field)?)
+}
+
+/// Reads a struct of an older header, or of a newer one.
+#[cold]
+fn of_another_size<T: Versioned>(pointer: *const T, size: usize, field: &str) -> Result<T> {
     let known = size_of::<T>();
-    // SAFETY: the struct has `size` bytes that can be read, as the caller says in its first member and promises by the header's
-    // conventions; here only those beyond the ones that are known are looked at.
+    // SAFETY: `size` bytes can be read, as in `look_at`; here only those beyond the ones that are known are looked at.
     let rest = unsafe { slice::from_raw_parts(pointer.cast::<u8>().wrapping_add(known), size.saturating_sub(known)) };
     if rest.iter().any(|byte| *byte != 0) {
         let message = "has members of a newer header that this version of the library does not know";
@@ -74,6 +91,7 @@ fn given<T: Versioned>(pointer: *const T, field: &str) -> Result<T> {
     Ok(unsafe { value.assume_init() })
 }
 
+#[inline]
 fn size_of_struct<T: Versioned>(pointer: *const T, field: &str) -> Result<usize> {
     if !pointer.is_aligned() {
         return Err(Error::new(Reason::InvalidFormat, "is not aligned as its type asks for").field(field.to_owned()));

@@ -42,7 +42,7 @@ pub extern "C" fn dw_session_new(
 ) -> dw_status {
     give("session", session, error, || {
         let (door, context) = (given(door, "door")?, given(context, "context")?);
-        let session = door.0.session(context.value().clone(), request::request(request)?);
+        let session = door.0.session(context.value().clone(), request::request(request)?.into_owned());
         Ok(dw_session(Behalf::Caller(Box::new(session))))
     })
 }

@@ -88,29 +88,35 @@ impl dw_strs {
 }
 
 /// The items of a list of the caller's.
+#[inline]
 pub(crate) fn list<'a, T: Plain>(data: *const T, len: usize, field: &str) -> Result<&'a [T]> {
     if len > MOST_ITEMS {
-        return Err(Error::new(Reason::TooLong, "must have at most 1,000,000 items").field(field.to_owned()));
+        return Err(refusal(Reason::TooLong, "must have at most 1,000,000 items", field));
     }
     items(data, len, field)
 }
 
 /// What lies at a pointer of the caller's, of which there are at most as many as a text or list may have.
+#[inline]
 fn items<'a, T: Plain>(data: *const T, len: usize, field: &str) -> Result<&'a [T]> {
-    let refused = |reason, message: &'static str| Err(Error::new(reason, message).field(field.to_owned()));
     if len == 0 {
         return Ok(&[]);
     }
     if data.is_null() {
-        return refused(Reason::Required, "must not be NULL where its length is not 0");
+        return Err(refusal(Reason::Required, "must not be NULL where its length is not 0", field));
     }
     if !data.is_aligned() {
-        return refused(Reason::InvalidFormat, "is not aligned as its type asks for");
+        return Err(refusal(Reason::InvalidFormat, "is not aligned as its type asks for", field));
     }
     // SAFETY: the pointer is not null and aligned, the length is far below `isize::MAX` bytes, and the caller promises (the
     // header's conventions) that so many items can be read and are not written to until the export returns. Every value of the
     // memory is a `T`, since `T` is plain. No caller of this function keeps the slice longer than its export.
     Ok(unsafe { slice::from_raw_parts(data, len) })
+}
+
+#[cold]
+fn refusal(reason: Reason, message: &'static str, field: &str) -> Error {
+    Error::new(reason, message).field(field.to_owned())
 }
 
 /// Types of which every content of initialised memory is a value, all zeros included.

@@ -55,12 +55,13 @@ pub extern "C" fn dw_verify(
     context: Option<&mut MaybeUninit<Option<Box<dw_context>>>>,
 ) -> dw_status {
     let mut place = Place(verdict);
-    let context = context::clear(context);
-    place.refuse(Reason::StoreUnavailable);
+    let mut context = context::clear(context);
+    // However this ends the verdict is written.
     let verified = caught(|| {
         let door = given(door, "door")?;
         let (credentials, request) = (request::credentials(credentials)?, request::request(request)?);
-        Ok(place.fill(&door.0.verify(credentials, &request), context))
+        let verified = door.0.verify_with(credentials, &request, |granted| place.grant(&granted, context.as_deref_mut()));
+        Ok(verified.unwrap_or_else(|verdict| place.fill(&verdict, context)))
     });
     verified.unwrap_or_else(|error| place.refuse(error.reason()))
 }
@@ -70,22 +71,30 @@ pub(crate) struct Place<'a>(pub(crate) Option<&'a mut MaybeUninit<dw_verdict>>);
 
 impl Place<'_> {
     /// Writes what came of it, and gives the status.
-    #[inline]
     pub(crate) fn fill(&mut self, verdict: &Verdict, context: Option<&mut Option<Box<dw_context>>>) -> dw_status {
         match verdict {
-            Verdict::Granted(granted) => match self.grant(granted) {
-                Ok(()) => {
-                    keep(context, granted);
-                    dw_status::Ok
-                }
-                Err(error) => self.refuse(error.reason()),
-            },
+            Verdict::Granted(granted) => self.grant(granted, context),
             Verdict::Refused(reason) => self.refuse(*reason),
         }
     }
 
+    /// Writes who is let in, and gives the status.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that the ids are written where they are found")]
+    fn grant(&mut self, granted: &AuthContext, context: Option<&mut Option<Box<dw_context>>>) -> dw_status {
+        match self.write(granted) {
+            Ok(()) => {
+                if context.is_some() {
+                    keep(context, granted);
+                }
+                dw_status::Ok
+            }
+            Err(error) => self.refuse(error.reason()),
+        }
+    }
+
     /// Writes a refusal, and gives its status.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn refuse(&mut self, reason: Reason) -> dw_status {
         let status = reason.kind().into();
         if let Some(verdict) = &mut self.0 {
@@ -103,17 +112,23 @@ impl Place<'_> {
         status
     }
 
-    #[inline]
-    fn grant(&mut self, context: &AuthContext) -> Result<(), Error> {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that the ids are written where they are found")]
+    fn write(&mut self, context: &AuthContext) -> Result<(), Error> {
         if let Some(verdict) = &mut self.0 {
             let verdict = verdict.as_mut_ptr();
             // SAFETY: as in `refuse`.
             unsafe {
-                if let Some(id) = context.institution_id() {
-                    id.with_str(|text| put(&raw mut (*verdict).institution_id, text))?;
+                let (institution_id, key_id) = (&raw mut (*verdict).institution_id, &raw mut (*verdict).key_id);
+                match context.institution_id().map(|id| (id, id.made_text())) {
+                    Some((_, Some(text))) => put_made(institution_id, text),
+                    Some((id, None)) => id.with_str(|text| put(institution_id, text))?,
+                    None => clear(institution_id),
                 }
-                if let Some(id) = context.api_key_id() {
-                    id.with_str(|text| put(&raw mut (*verdict).key_id, text))?;
+                match context.api_key_id().map(|id| (id, id.made_text())) {
+                    Some((_, Some(text))) => put_made(key_id, text),
+                    Some((id, None)) => id.with_str(|text| put(key_id, text))?,
+                    None => clear(key_id),
                 }
                 (&raw mut (*verdict).role).write(context.role().into());
                 (&raw mut (*verdict).reason).write(dw_str::ABSENT);
@@ -137,6 +152,21 @@ unsafe fn clear(id: *mut dw_id) {
 /// # Safety
 /// The id can be written.
 #[inline]
+unsafe fn put_made<const LEN: usize>(id: *mut dw_id, text: [u8; LEN]) {
+    const { assert!(LEN <= MOST) };
+    // SAFETY: as the function asks; the text has at most 128 bytes, and the place 129.
+    unsafe {
+        let place = (&raw mut (*id).text).cast::<u8>();
+        place.cast::<[u8; LEN]>().write(text);
+        place.add(LEN).write(0);
+        #[expect(clippy::cast_possible_truncation, reason = "asserted above")]
+        (&raw mut (*id).len).write(LEN as u8);
+    }
+}
+
+/// # Safety
+/// The id can be written.
+#[cold]
 unsafe fn put(id: *mut dw_id, text: &str) -> Result<(), Error> {
     let len = u8::try_from(text.len()).ok().filter(|len| usize::from(*len) <= MOST);
     let len = len.ok_or_else(|| Error::new(Reason::TooLong, "has an id that is too long for a verdict"))?;

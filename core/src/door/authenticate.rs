@@ -48,8 +48,8 @@ pub(super) enum Recognised {
 }
 
 impl Engine {
-    /// Who presents these credentials; `answer` makes of it what the caller wants. Good keys in memory, the usual case, are
-    /// answered here; it is built where it is wanted, since moving an answer about costs as much as finding it.
+    /// Who presents these credentials; `good` and `other` make of it what the caller wants. Good keys in memory, the usual
+    /// case, are answered here; it is built where it is wanted, since moving an answer about costs as much as finding it.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "so that the answer is built in its place")]
     pub(super) fn verify<R>(
@@ -57,7 +57,8 @@ impl Engine {
         operation: Operation,
         credentials: Credentials<'_>,
         request: &Request,
-        answer: impl FnOnce(Identity) -> R,
+        good: impl FnOnce(AuthContext) -> R,
+        other: impl FnOnce(Identity) -> R,
     ) -> R {
         let _span = operation.span().map(tracing::Span::entered);
         let timer = self.metrics.start(operation);
@@ -65,14 +66,14 @@ impl Engine {
         // (indexing, unwrap, plain arithmetic) is a lint that has no exception on this way, a failing clock or source of
         // randomness is a value, and a poisoned lock is passed over. What is left is the host's own subscriber and recorder.
         let recognised = self.recognise(credentials, request);
-        if let Some(good) = self.good(&recognised) {
+        if let Some(found) = self.good(&recognised) {
             self.count(operation, timer, None);
-            return answer(Ok(AuthContext::of(&good)));
+            return good(AuthContext::of(&found));
         }
         let identity =
             guarded(|| Ok(self.identify(recognised, credentials, request))).unwrap_or_else(|error| Err(Refusal::of(error)));
         self.count(operation, timer, identity.as_ref().err());
-        answer(identity)
+        other(identity)
     }
 
     /// The same without blocking.
@@ -316,8 +317,8 @@ impl Refusal {
         Self { reason: error.reason(), error: Some(error) }
     }
 
-    pub(super) fn verdict(self) -> Verdict {
-        Verdict::Refused(self.reason)
+    pub(super) fn verdict_of(identity: Identity) -> Verdict {
+        identity.map_or_else(|refusal| Verdict::Refused(refusal.reason), Verdict::Granted)
     }
 
     /// The refusal as an error. Its message is for the host, and tells no more than the reason does.

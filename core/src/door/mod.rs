@@ -118,11 +118,43 @@ impl Doorward {
     #[inline]
     pub fn verify<'a>(&self, credentials: impl Into<Credentials<'a>>, request: &Request) -> Verdict {
         match self.engine() {
-            Ok(engine) => engine.verify(Operation::verify, credentials.into(), request, |identity| match identity {
-                Ok(context) => Verdict::Granted(context),
-                Err(refusal) => refusal.verdict(),
-            }),
+            Ok(engine) => engine.verify(Operation::verify, credentials.into(), request, Verdict::Granted, Refusal::verdict_of),
             Err(error) => Verdict::Refused(error.reason()),
+        }
+    }
+
+    /// Does what [`verify`](Self::verify) does, for bindings to other languages, which make something of their own of the
+    /// answer: `good` does so for a caller whom memory knows to be good, the usual case. To move what is known of it would
+    /// cost much of what it took to find it.
+    ///
+    /// # Errors
+    /// Every other verdict, granted ones too.
+    ///
+    /// ```
+    /// # use doorward::{Config, Doorward, NewInstitution, NewKey, Reason, Request, Role, Verdict};
+    /// let door = Doorward::open(Config::memory())?;
+    /// let acme = door.create_institution(NewInstitution::new("Acme Bank", []))?;
+    /// let key = door.create_key(&acme.id, NewKey::new("ci", Role::ReadOnly))?;
+    /// let role = |token: &str| door.verify_with(token, &Request::new(), |caller| caller.role());
+    ///
+    /// assert_eq!(role(key.token.reveal()), Ok(Role::ReadOnly));
+    /// assert_eq!(role("ak_nobodys"), Err(Verdict::Refused(Reason::Unknown)));
+    /// # Ok::<(), doorward::Error>(())
+    /// ```
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that the answer is built in its place")]
+    pub fn verify_with<'a, R>(
+        &self,
+        credentials: impl Into<Credentials<'a>>,
+        request: &Request,
+        good: impl FnOnce(AuthContext) -> R,
+    ) -> Result<R, Verdict> {
+        match self.engine() {
+            Ok(engine) => {
+                let (good, other) = (|context| Ok(good(context)), |identity| Err(Refusal::verdict_of(identity)));
+                engine.verify(Operation::verify, credentials.into(), request, good, other)
+            }
+            Err(error) => Err(Verdict::Refused(error.reason())),
         }
     }
 
@@ -132,9 +164,8 @@ impl Doorward {
     /// `Unauthenticated`: `missing`, `malformed`, `unknown`, `revoked`, `disabled`, `expired`, `address_not_allowed`; and
     /// what a store can answer. The reason is for the host; tell a remote caller no more than "missing" or "invalid API key".
     pub fn authenticate<'a>(&self, credentials: impl Into<Credentials<'a>>, request: &Request) -> Result<AuthContext> {
-        self.engine()?.verify(Operation::authenticate, credentials.into(), request, |identity| match identity {
-            Ok(context) => Ok(context),
-            Err(refusal) => Err(refusal.into_error().during("authenticate")),
+        self.engine()?.verify(Operation::authenticate, credentials.into(), request, Ok, |identity| {
+            identity.map_err(|refusal| refusal.into_error().during("authenticate"))
         })
     }
 
@@ -229,7 +260,7 @@ impl AsyncDoorward {
         match self.door.engine() {
             Ok(engine) => {
                 let verified = engine.verify_async(Operation::verify, credentials.into(), request).await;
-                verified.map_or_else(Refusal::verdict, Verdict::Granted)
+                Refusal::verdict_of(verified)
             }
             Err(error) => Verdict::Refused(error.reason()),
         }

@@ -20,8 +20,8 @@ pub struct Request {
 impl Request {
     /// A request of which nothing is known.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self { method: None, path: None, request_id: None, peer: None, forwarded_for: None }
     }
 
     /// The HTTP method or its like.

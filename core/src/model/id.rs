@@ -53,6 +53,36 @@ impl Words {
     fn uuid(self) -> Uuid {
         Uuid::from_u64_pair(self.0, self.1)
     }
+
+    /// The hyphenated text. By hand, since ids are written on the way of lookups: a third of what the crate `uuid` takes.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that it is written where it is wanted")]
+    fn text(self) -> [u8; UUID_TEXT] {
+        #[expect(clippy::cast_possible_truncation, reason = "each half is meant")]
+        let halves = |word: u64| (digits((word >> 32) as u32), digits(word as u32));
+        let ((first, second), (third, fourth)) = (halves(self.0), halves(self.1));
+        let mut text = [b'-'; UUID_TEXT];
+        text[..8].copy_from_slice(&first);
+        text[9..13].copy_from_slice(&second[..4]);
+        text[14..18].copy_from_slice(&second[4..]);
+        text[19..23].copy_from_slice(&third[..4]);
+        text[24..28].copy_from_slice(&third[4..]);
+        text[28..].copy_from_slice(&fourth);
+        text
+    }
+}
+
+/// Eight hexadecimal digits, all at once: each in a byte of a word.
+#[inline]
+fn digits(number: u32) -> [u8; 8] {
+    let spread = u64::from(number);
+    let spread = (spread << 16 | spread) & 0x0000_ffff_0000_ffff;
+    let spread = (spread << 8 | spread) & 0x00ff_00ff_00ff_00ff;
+    let spread = (spread << 4 | spread) & 0x0f0f_0f0f_0f0f_0f0f;
+    // One in each byte whose digit is a letter.
+    let letters = (spread.wrapping_add(0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
+    let digits = spread.wrapping_add(0x3030_3030_3030_3030);
+    digits.wrapping_add(letters.wrapping_mul(u64::from(b'a' - b'9' - 1))).to_be_bytes()
 }
 
 impl From<Uuid> for Words {
@@ -81,7 +111,8 @@ impl Repr {
             Self::Uuid(uuid) => {
                 let (head, tail) = buffer.split_at_mut(prefix.len());
                 head.copy_from_slice(prefix.as_bytes());
-                uuid.uuid().hyphenated().encode_lower(tail);
+                let (tail, _) = tail.split_at_mut(UUID_TEXT);
+                tail.copy_from_slice(&uuid.text());
                 let length = prefix.len().saturating_add(UUID_TEXT);
                 buffer.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
             }
@@ -111,6 +142,19 @@ macro_rules! ids {
             #[must_use]
             pub fn from_stored(text: &str) -> Self {
                 Self(Repr::new($prefix, text))
+            }
+
+            /// The bytes of the text of an id that doorward made, which are had more quickly than by
+            /// [`with_str`](Self::with_str); `None` for a text of another form.
+            #[inline(always)]
+            #[must_use]
+            pub fn made_text(&self) -> Option<[u8; $prefix.len() + UUID_TEXT]> {
+                let Repr::Uuid(words) = &self.0 else { return None };
+                let mut text = [0; $prefix.len() + UUID_TEXT];
+                let (head, tail) = text.split_at_mut($prefix.len());
+                head.copy_from_slice($prefix.as_bytes());
+                tail.copy_from_slice(&words.text());
+                Some(text)
             }
 
             /// Calls `read` with the text.
@@ -300,6 +344,8 @@ mod tests {
             let read: ApiKeyId = text.parse().unwrap();
             assert_eq!(&read, id);
             assert_eq!(read.uuid_bytes(), id.uuid_bytes());
+            assert_eq!(text, format!("ak_{}", Uuid::from_bytes(id.uuid_bytes().unwrap()).hyphenated()));
+            assert_eq!(id.made_text().unwrap(), *text.as_bytes());
             assert_eq!(ApiKeyId::from_uuid_bytes(id.uuid_bytes().unwrap()), *id);
         }
     }
@@ -309,7 +355,7 @@ mod tests {
         let upper = "inst_0190A6B0-1111-7000-8000-000000000000";
         for text in ["acme", "bank:eu-1.main", upper, "inst_0190a6b0"] {
             let id: InstitutionId = text.parse().unwrap();
-            assert_eq!(id.to_string(), text);
+            assert_eq!((id.to_string(), id.made_text()), (text.to_owned(), None));
             assert!(matches!(id.0, Repr::Text(_)));
         }
     }
