@@ -1,0 +1,919 @@
+"""The part of doorward that is written in Rust."""
+
+from collections.abc import Coroutine, Generator, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from ipaddress import IPv4Address, IPv6Address
+from types import EllipsisType, TracebackType
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, final, type_check_only
+
+from typing_extensions import Self
+
+from .arguments import ImportedKey, NewKey, Position
+from .page import Page
+from .words import (
+    DefaultDecision,
+    ErrorKind,
+    HistoryAction,
+    KeyStatus,
+    Order,
+    Outcome,
+    PolicySource,
+    Role,
+    ViolationCode,
+)
+
+__all__ = [
+    "Admission",
+    "ApiKey",
+    "AsyncDoorward",
+    "AsyncSession",
+    "AuditEvent",
+    "AuthContext",
+    "CreatedKey",
+    "Credentials",
+    "Decision",
+    "Doorward",
+    "Granted",
+    "Health",
+    "ImportConflict",
+    "ImportReport",
+    "Institution",
+    "MetricsSnapshot",
+    "OperationCount",
+    "OperationLatency",
+    "Policy",
+    "PolicyVersion",
+    "Refused",
+    "Reply",
+    "Request",
+    "Session",
+    "Token",
+    "Violation",
+    "__version__",
+    "error_table",
+]
+
+__version__: Final[str]
+
+_T_co = TypeVar("_T_co", covariant=True)
+_Json: TypeAlias = dict[str, Any]
+_Duration: TypeAlias = timedelta | float
+"""A duration, or seconds."""
+_Time: TypeAlias = datetime | str
+"""An aware datetime, or RFC 3339."""
+_Document: TypeAlias = Mapping[str, Any] | str
+"""An object of JSON, or its text. Amounts in it are `Decimal`, `int` or `str`."""
+_Presented: TypeAlias = str | bytes | Credentials
+"""A token, or what was found in headers."""
+
+def error_table() -> list[tuple[str, int, int, list[str]]]:
+    """The kinds of errors, as the core has them: name, number, HTTP status, and the reasons that belong to it."""
+
+@type_check_only
+class _Record:
+    """A frozen record: compared by value, hashable, made by doorward alone."""
+
+    def to_dict(self) -> _Json:
+        """The record as JSON has it (camelCase)."""
+
+    def to_json(self) -> str:
+        """The record as JSON text."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@type_check_only
+class _Plain(_Record):
+    """A record that can be pickled and copied."""
+
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
+@final
+class Institution(_Plain):
+    """A tenant: the owner of keys and policies."""
+
+    __match_args__ = ("id", "name", "regions", "created_at", "updated_at")
+    @property
+    def id(self) -> str:
+        """`inst_…`, or what the host chose."""
+    @property
+    def name(self) -> str:
+        """1 to 255 characters."""
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Where the institution is at work. It describes; a policy may be set for every known region."""
+    @property
+    def created_at(self) -> datetime:
+        """When it was created."""
+    @property
+    def updated_at(self) -> datetime:
+        """When it was last changed."""
+
+@final
+class ApiKey(_Plain):
+    """An API key as it is stored: everything about a token but the token."""
+
+    __match_args__ = (
+        "id",
+        "institution_id",
+        "key_hash",
+        "hint",
+        "label",
+        "role",
+        "created_at",
+        "revoked_at",
+        "disabled_at",
+        "expires_at",
+        "last_used_at",
+        "allowed_addresses",
+        "metadata",
+        "rotated_from",
+        "rotated_to",
+        "version",
+    )
+    @property
+    def id(self) -> str:
+        """`ak_…`"""
+    @property
+    def institution_id(self) -> str:
+        """The institution that owns the key."""
+    @property
+    def key_hash(self) -> str:
+        """SHA-256 of the token, in hex."""
+    @property
+    def hint(self) -> str:
+        """What may be shown of the token."""
+    @property
+    def label(self) -> str:
+        """1 to 255 characters for people."""
+    @property
+    def role(self) -> Role:
+        """`admin` or `read_only`."""
+    @property
+    def status(self) -> KeyStatus:
+        """Whether it is good at this moment, as the record says."""
+    @property
+    def created_at(self) -> datetime:
+        """When it was created or imported."""
+    @property
+    def revoked_at(self) -> datetime | None:
+        """When it was revoked."""
+    @property
+    def disabled_at(self) -> datetime | None:
+        """Since when it is disabled."""
+    @property
+    def expires_at(self) -> datetime | None:
+        """From when on it is no longer good."""
+    @property
+    def last_used_at(self) -> datetime | None:
+        """When it was last accepted, to within the interval at which uses are written."""
+    @property
+    def allowed_addresses(self) -> tuple[str, ...]:
+        """From where it may be used; an empty list means from anywhere."""
+    @property
+    def metadata(self) -> _Json:
+        """The host's own data; a copy."""
+    @property
+    def rotated_from(self) -> str | None:
+        """The key of which this one is the successor."""
+    @property
+    def rotated_to(self) -> str | None:
+        """The key's successor. Not part of its JSON."""
+    @property
+    def version(self) -> int:
+        """1 when created; raised by every change."""
+
+@final
+class Token:
+    """A token that was just made. `reveal` shows it, this once; everything else shows its hint. It cannot be pickled."""
+
+    def reveal(self) -> str:
+        """The secret itself, to be handed to its owner and to nobody else."""
+    @property
+    def hint(self) -> str:
+        """What may be shown and logged."""
+
+@final
+class CreatedKey(_Record):
+    """A key with its token. It cannot be pickled."""
+
+    __match_args__ = ("token", "record")
+    @property
+    def token(self) -> Token:
+        """The secret. Its JSON is its hint."""
+    @property
+    def record(self) -> ApiKey:
+        """The stored record."""
+
+@final
+class ImportConflict(_Plain):
+    """A key of an import that cannot be stored."""
+
+    __match_args__ = ("index", "key_hash", "reason")
+    @property
+    def index(self) -> int:
+        """Its place in the import, from 0."""
+    @property
+    def key_hash(self) -> str:
+        """Its hash."""
+    @property
+    def reason(self) -> str:
+        """`key_exists` (stored already), or `duplicate` (earlier in the same import)."""
+
+@final
+class ImportReport(_Plain):
+    """What an import did, or in a dry run would do."""
+
+    __match_args__ = ("dry_run", "imported", "conflicts")
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing was to be stored."""
+    @property
+    def imported(self) -> tuple[ApiKey, ...]:
+        """The records that were stored; in a dry run those that would be."""
+    @property
+    def conflicts(self) -> tuple[ImportConflict, ...]:
+        """What stands in the way. Filled by a dry run only: an import with a conflict stores nothing and fails."""
+
+@final
+class Policy(_Plain):
+    """The rules of one institution in one region."""
+
+    __match_args__ = ("id", "institution_id", "region", "config", "version", "created_at", "updated_at")
+    @property
+    def id(self) -> str:
+        """`pol_…`"""
+    @property
+    def institution_id(self) -> str:
+        """Whose policy it is."""
+    @property
+    def region(self) -> str:
+        """Where it holds."""
+    @property
+    def config(self) -> _Json:
+        """The rules, as the JSON of a config has them, amounts as `Decimal`; a copy."""
+    @property
+    def version(self) -> int:
+        """Raised by every change, and by deletion and creation anew, so that no version number ever means two configs."""
+    @property
+    def created_at(self) -> datetime:
+        """When it was created."""
+    @property
+    def updated_at(self) -> datetime:
+        """When it was last changed."""
+
+@final
+class PolicyVersion(_Plain):
+    """One version of a policy, as the history keeps it."""
+
+    __match_args__ = ("policy_id", "institution_id", "region", "version", "action", "config", "changed_by", "changed_at")
+    @property
+    def policy_id(self) -> str:
+        """The policy's id."""
+    @property
+    def institution_id(self) -> str:
+        """Whose policy it was."""
+    @property
+    def region(self) -> str:
+        """Where it held."""
+    @property
+    def version(self) -> int:
+        """The version that this change made."""
+    @property
+    def action(self) -> HistoryAction:
+        """What happened."""
+    @property
+    def config(self) -> _Json | None:
+        """The config from then on, amounts as `Decimal`; `None` after a deletion. A copy."""
+    @property
+    def changed_by(self) -> str:
+        """Who did it: `system`, `root`, or a key's id."""
+    @property
+    def changed_at(self) -> datetime:
+        """When."""
+
+@final
+class Violation(_Plain):
+    """A rule that a position violates."""
+
+    __match_args__ = ("code", "limit", "value")
+    @property
+    def code(self) -> ViolationCode:
+        """Which rule."""
+    @property
+    def limit(self) -> str:
+        """What the rule allows: an amount, or the allowed currencies separated by commas."""
+    @property
+    def value(self) -> str:
+        """What the position has."""
+
+@final
+class Decision(_Plain):
+    """The answer of a policy. True if the position is allowed."""
+
+    __match_args__ = ("allowed", "violations", "policy_id", "policy_version", "policy")
+    @property
+    def allowed(self) -> bool:
+        """Whether the position is allowed."""
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """What it violates: `below_min`, `above_max`, `currency_not_allowed`, in this order."""
+    @property
+    def policy_id(self) -> str | None:
+        """The policy that it was decided on."""
+    @property
+    def policy_version(self) -> int | None:
+        """That policy's version."""
+    @property
+    def policy(self) -> PolicySource:
+        """Where the rules came from."""
+    def __bool__(self) -> bool: ...
+
+@final
+class AuditEvent(_Plain):
+    """An entry of the audit trail: who did what to what, from where, and what came of it."""
+
+    __match_args__ = (
+        "sequence",
+        "id",
+        "occurred_at",
+        "actor",
+        "action",
+        "outcome",
+        "institution_id",
+        "api_key_id",
+        "resource_type",
+        "resource_id",
+        "method",
+        "path",
+        "request_id",
+        "client_address",
+        "status_code",
+        "error",
+        "payload",
+    )
+    @property
+    def sequence(self) -> int:
+        """Its place in the trail: rises with every event, in the order in which they were written."""
+    @property
+    def id(self) -> str:
+        """`evt_…`"""
+    @property
+    def occurred_at(self) -> datetime:
+        """When it happened."""
+    @property
+    def actor(self) -> str:
+        """Who did it: `system`, `root`, `anonymous`, or a key's id."""
+    @property
+    def action(self) -> str:
+        """The operation, by its name in all languages (`create_key`)."""
+    @property
+    def outcome(self) -> Outcome:
+        """What came of it."""
+    @property
+    def institution_id(self) -> str | None:
+        """The institution concerned."""
+    @property
+    def api_key_id(self) -> str | None:
+        """The key whose holder did it."""
+    @property
+    def resource_type(self) -> str | None:
+        """What it was done to: `institution`, `api_key` or `policy`."""
+    @property
+    def resource_id(self) -> str | None:
+        """Its id; the region for a policy."""
+    @property
+    def method(self) -> str | None:
+        """The HTTP method or its like."""
+    @property
+    def path(self) -> str | None:
+        """The path without its query."""
+    @property
+    def request_id(self) -> str | None:
+        """The host's id of the request."""
+    @property
+    def client_address(self) -> str | None:
+        """The client's address."""
+    @property
+    def status_code(self) -> int | None:
+        """The HTTP status of a refusal."""
+    @property
+    def error(self) -> str | None:
+        """The reason of a refusal."""
+    @property
+    def payload(self) -> _Json:
+        """What else is kept; never a secret. A copy."""
+
+@final
+class AuthContext(_Record):
+    """Who the caller is. Only authentication makes one; it can be written as JSON, and neither be read back nor pickled."""
+
+    __match_args__ = ("role", "institution_id", "api_key_id")
+    @property
+    def role(self) -> Role:
+        """What the caller may do."""
+    @property
+    def institution_id(self) -> str | None:
+        """The institution to which the caller belongs; `None` for root."""
+    @property
+    def api_key_id(self) -> str | None:
+        """The caller's key; `None` for root."""
+
+@final
+class Granted:
+    """The caller is known and its key is good. True."""
+
+    __match_args__ = ("context",)
+    @property
+    def context(self) -> AuthContext:
+        """Who the caller is."""
+    def __bool__(self) -> Literal[True]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Refused:
+    """The caller is not let in. False."""
+
+    __match_args__ = ("reason",)
+    @property
+    def reason(self) -> str:
+        """Why: for the host; a remote caller is told no more than "missing" or "invalid API key"."""
+    @property
+    def kind(self) -> ErrorKind:
+        """The kind to which the reason belongs: `Unauthenticated`, or that of what the store answered."""
+    @property
+    def http_status(self) -> int:
+        """The status that an HTTP gateway answers with."""
+    def __bool__(self) -> Literal[False]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Admission(_Record):
+    """The answer of `admit`: who the caller is, and what the policy says."""
+
+    __match_args__ = ("context", "decision")
+    @property
+    def context(self) -> AuthContext:
+        """Who the caller is."""
+    @property
+    def decision(self) -> Decision:
+        """What the policy says about the position."""
+
+@final
+class Health(_Record):
+    """Whether the store can be reached, how quickly, and how far it has come. True if it can."""
+
+    __match_args__ = ("backend", "reachable", "error", "schema_version", "generation", "latency_seconds")
+    @property
+    def backend(self) -> str:
+        """`memory`, `sqlite`, `postgres`; `unknown` if it cannot be told."""
+    @property
+    def reachable(self) -> bool:
+        """Whether the store answered."""
+    @property
+    def error(self) -> str | None:
+        """Why it did not."""
+    @property
+    def schema_version(self) -> int | None:
+        """The version of its tables, if it has some and answered."""
+    @property
+    def generation(self) -> int | None:
+        """How many changes the store has had, if it answered."""
+    @property
+    def latency_seconds(self) -> float:
+        """How long the answer took."""
+    def __bool__(self) -> bool: ...
+
+@final
+class OperationCount(_Record):
+    """How often an operation had an outcome."""
+
+    __match_args__ = ("operation", "outcome", "total")
+    @property
+    def operation(self) -> str:
+        """The operation."""
+    @property
+    def outcome(self) -> str:
+        """`ok`, or the reason of the error."""
+    @property
+    def total(self) -> int:
+        """How often."""
+
+@final
+class OperationLatency(_Record):
+    """How long an operation took."""
+
+    __match_args__ = ("operation", "count", "sum_seconds", "buckets")
+    @property
+    def operation(self) -> str:
+        """The operation."""
+    @property
+    def count(self) -> int:
+        """How many calls were timed."""
+    @property
+    def sum_seconds(self) -> float:
+        """How long they took together."""
+    @property
+    def buckets(self) -> tuple[tuple[float, int], ...]:
+        """For each upper bound in seconds, how many took no longer than it and longer than the one before."""
+
+@final
+class MetricsSnapshot(_Record):
+    """What was counted and timed since the handle was opened, in this process."""
+
+    __match_args__ = ("counts", "latencies", "audit_dropped")
+    @property
+    def counts(self) -> tuple[OperationCount, ...]:
+        """Calls by operation and outcome; those that never happened are left out."""
+    @property
+    def latencies(self) -> tuple[OperationLatency, ...]:
+        """Latencies by operation. What memory answers is sampled, one call in 64."""
+    @property
+    def audit_dropped(self) -> int:
+        """Audit events that found no row: see the bounds of the trail."""
+    def count(self, operation: str, outcome: str = "ok") -> int:
+        """The total of an operation's outcome (`ok`, or a reason)."""
+    def to_prometheus(self) -> str:
+        """The snapshot in Prometheus' text format (version 0.0.4)."""
+
+@final
+class Request:
+    """What the host knows of the request that a caller came with, for the audit trail and for address rules."""
+
+    __match_args__ = ("method", "path", "request_id", "peer", "forwarded_for")
+    def __new__(
+        cls,
+        *,
+        method: str | None = None,
+        path: str | None = None,
+        request_id: str | None = None,
+        peer: str | IPv4Address | IPv6Address | None = None,
+        forwarded_for: str | None = None,
+    ) -> Self: ...
+    @property
+    def method(self) -> str | None:
+        """The HTTP method or its like."""
+    @property
+    def path(self) -> str | None:
+        """The path. A query is cut off: it may hold what no trail should."""
+    @property
+    def request_id(self) -> str | None:
+        """The host's id of the request."""
+    @property
+    def peer(self) -> str | None:
+        """The address at the other end of the socket."""
+    @property
+    def forwarded_for(self) -> str | None:
+        """The value of `X-Forwarded-For`. It counts only if the peer is a trusted proxy."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Credentials:
+    """What a caller presents: a token, taken from request headers or given as it is. Shows nothing of it."""
+
+    def __new__(cls, token: str | bytes) -> Self: ...
+    @staticmethod
+    def from_headers(
+        headers: Mapping[str, str | bytes] | Iterable[tuple[str | bytes, str | bytes]],
+    ) -> Credentials:
+        """Finds the token in request headers: `x-api-key`, or else `Authorization: Bearer …`.
+
+        Names count without regard to case, values are trimmed. The same one of the two headers twice is malformed.
+        """
+    @property
+    def missing(self) -> bool:
+        """Whether there is no token at all."""
+
+@final
+class Reply(Coroutine[Any, Any, _T_co], Generic[_T_co]):
+    """An answer that is already here or on its way; await it, once. The operation is under way from the call on: to cancel
+    the waiting cancels nothing of it."""
+
+    def send(self, value: Any, /) -> Any: ...
+    def throw(self, typ: Any, val: Any = None, tb: TracebackType | None = None, /) -> Any: ...
+    def close(self) -> None: ...
+    def __await__(self) -> Generator[Any, Any, _T_co]: ...
+
+@type_check_only
+class _Operations:
+    """The operations on institutions, keys and policies."""
+
+    def create_institution(self, name: str, *, id: str | None = None, regions: Iterable[str] = ()) -> Institution: ...
+    def get_institution(self, institution_id: str) -> Institution: ...
+    def list_institutions(
+        self, *, limit: int = 50, cursor: str | None = None, order: Order | str = "newest_first"
+    ) -> Page[Institution]: ...
+    def update_institution(
+        self, institution_id: str, *, name: str | None = None, regions: Iterable[str] | None = None
+    ) -> Institution: ...
+    def create_key(
+        self,
+        institution_id: str,
+        *,
+        label: str,
+        role: Role | str,
+        expires_at: _Time | None = None,
+        allowed_addresses: Iterable[str] = (),
+        metadata: _Document | None = None,
+    ) -> CreatedKey: ...
+    def create_keys(self, institution_id: str, keys: Iterable[NewKey]) -> list[CreatedKey]: ...
+    def import_keys(
+        self, institution_id: str, keys: Iterable[ImportedKey], *, dry_run: bool = False
+    ) -> ImportReport: ...
+    def get_key(self, institution_id: str, key_id: str) -> ApiKey: ...
+    def list_keys(
+        self,
+        institution_id: str,
+        *,
+        include_revoked: bool = False,
+        role: Role | str | None = None,
+        status: KeyStatus | str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        order: Order | str = "newest_first",
+    ) -> Page[ApiKey]: ...
+    def update_key(
+        self,
+        institution_id: str,
+        key_id: str,
+        *,
+        label: str | None = None,
+        expires_at: _Time | None | EllipsisType = ...,
+        allowed_addresses: Iterable[str] | None = None,
+        metadata: _Document | None = None,
+        expected_version: int | None = None,
+    ) -> ApiKey: ...
+    def rotate_key(self, institution_id: str, key_id: str, *, grace: _Duration = 0) -> CreatedKey: ...
+    def enable_key(self, institution_id: str, key_id: str) -> ApiKey: ...
+    def disable_key(self, institution_id: str, key_id: str) -> ApiKey: ...
+    def revoke_key(self, institution_id: str, key_id: str) -> ApiKey: ...
+    def revoke_all_keys(self, institution_id: str) -> int: ...
+    def upsert_policy(
+        self, institution_id: str, region: str, config: _Document, *, expected_version: int | None = None
+    ) -> Policy: ...
+    def merge_policy(
+        self, institution_id: str, region: str, patch: _Document, *, expected_version: int | None = None
+    ) -> Policy: ...
+    def get_policy(self, institution_id: str, region: str) -> Policy: ...
+    def list_policies(
+        self,
+        institution_id: str,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        order: Order | str = "newest_first",
+    ) -> Page[Policy]: ...
+    def delete_policy(self, institution_id: str, region: str, *, expected_version: int | None = None) -> Policy: ...
+    def policy_history(
+        self,
+        institution_id: str,
+        region: str,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        order: Order | str = "newest_first",
+    ) -> Page[PolicyVersion]: ...
+    def check_position(self, institution_id: str, region: str, position: Position) -> Decision: ...
+    def check_positions(self, institution_id: str, region: str, positions: Iterable[Position]) -> list[Decision]: ...
+    def dry_run(
+        self, institution_id: str, region: str, config: _Document, positions: Iterable[Position]
+    ) -> list[Decision]: ...
+    def list_audit_events(
+        self,
+        institution_id: str | None = None,
+        *,
+        actor: str | None = None,
+        action: str | None = None,
+        since: _Time | None = None,
+        until: _Time | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        order: Order | str = "newest_first",
+    ) -> Page[AuditEvent]: ...
+
+@final
+class Doorward(_Operations):
+    """The handle to keys and policies. Its methods block for as long as the store takes (not at all in memory), without
+    holding other threads up. May be shared by threads; goes on working in a forked child. As a context manager it closes.
+
+    The operations act for the host's own trusted code: nothing is asked of permission, and the audit trail names the actor
+    `system`. `session` gives the same on behalf of a caller.
+    """
+
+    @staticmethod
+    def open(
+        *,
+        store: Literal["memory", "sqlite", "postgres"] | str = "memory",
+        database_url: str | None = None,
+        schema: str | None = None,
+        pool_max: int | None = None,
+        pool_acquire_timeout: _Duration | None = None,
+        statement_timeout: _Duration | None = None,
+        root_api_key: str | None = None,
+        root_api_key_allowed_ips: Iterable[str] = (),
+        trusted_proxies: Iterable[str] = (),
+        token_brand: str = "dw",
+        token_env: str = "live",
+        regions: Iterable[str] = (),
+        currencies: Iterable[str] = (),
+        default_decision: DefaultDecision | str = "allow",
+        metrics: bool = True,
+        audit_authentications: bool = False,
+        audit_reads: bool = False,
+        memory_audit_capacity: int = 10_000,
+    ) -> Doorward: ...
+    @staticmethod
+    def open_from_env(environ: Mapping[str, str] | None = None) -> Doorward: ...
+    def close(self, deadline: _Duration = 10) -> None: ...
+    def health(self) -> Health: ...
+    def metrics(self) -> MetricsSnapshot: ...
+    def verify(self, credentials: _Presented, *, request: Request | None = None) -> Granted | Refused: ...
+    def authenticate(self, credentials: _Presented, *, request: Request | None = None) -> AuthContext: ...
+    def admit(
+        self,
+        credentials: _Presented,
+        *,
+        region: str,
+        position: Position,
+        institution_id: str | None = None,
+        request: Request | None = None,
+    ) -> Admission: ...
+    def find_by_token(self, token: str) -> ApiKey | None: ...
+    def session(self, context: AuthContext, *, request: Request | None = None) -> Session: ...
+    def to_async(self) -> AsyncDoorward: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+
+@final
+class Session(_Operations):
+    """The door bound to an authenticated caller, for one request: its methods check what the caller may do, act, and write
+    the audit trail. Each of its changes checks again that the caller's key is still good."""
+
+    @property
+    def context(self) -> AuthContext:
+        """Who the caller is."""
+
+@type_check_only
+class _AsyncOperations:
+    """The operations on institutions, keys and policies."""
+
+    def create_institution(self, name: str, *, id: str | None = None, regions: Iterable[str] = ()) -> Reply[Institution]: ...
+    def get_institution(self, institution_id: str) -> Reply[Institution]: ...
+    def list_institutions(
+        self, *, limit: int = 50, cursor: str | None = None, order: Order | str = "newest_first"
+    ) -> Reply[Page[Institution]]: ...
+    def update_institution(
+        self, institution_id: str, *, name: str | None = None, regions: Iterable[str] | None = None
+    ) -> Reply[Institution]: ...
+    def create_key(
+        self,
+        institution_id: str,
+        *,
+        label: str,
+        role: Role | str,
+        expires_at: _Time | None = None,
+        allowed_addresses: Iterable[str] = (),
+        metadata: _Document | None = None,
+    ) -> Reply[CreatedKey]: ...
+    def create_keys(self, institution_id: str, keys: Iterable[NewKey]) -> Reply[list[CreatedKey]]: ...
+    def import_keys(
+        self, institution_id: str, keys: Iterable[ImportedKey], *, dry_run: bool = False
+    ) -> Reply[ImportReport]: ...
+    def get_key(self, institution_id: str, key_id: str) -> Reply[ApiKey]: ...
+    def list_keys(
+        self,
+        institution_id: str,
+        *,
+        include_revoked: bool = False,
+        role: Role | str | None = None,
+        status: KeyStatus | str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        order: Order | str = "newest_first",
+    ) -> Reply[Page[ApiKey]]: ...
+    def update_key(
+        self,
+        institution_id: str,
+        key_id: str,
+        *,
+        label: str | None = None,
+        expires_at: _Time | None | EllipsisType = ...,
+        allowed_addresses: Iterable[str] | None = None,
+        metadata: _Document | None = None,
+        expected_version: int | None = None,
+    ) -> Reply[ApiKey]: ...
+    def rotate_key(self, institution_id: str, key_id: str, *, grace: _Duration = 0) -> Reply[CreatedKey]: ...
+    def enable_key(self, institution_id: str, key_id: str) -> Reply[ApiKey]: ...
+    def disable_key(self, institution_id: str, key_id: str) -> Reply[ApiKey]: ...
+    def revoke_key(self, institution_id: str, key_id: str) -> Reply[ApiKey]: ...
+    def revoke_all_keys(self, institution_id: str) -> Reply[int]: ...
+    def upsert_policy(
+        self, institution_id: str, region: str, config: _Document, *, expected_version: int | None = None
+    ) -> Reply[Policy]: ...
+    def merge_policy(
+        self, institution_id: str, region: str, patch: _Document, *, expected_version: int | None = None
+    ) -> Reply[Policy]: ...
+    def get_policy(self, institution_id: str, region: str) -> Reply[Policy]: ...
+    def list_policies(
+        self,
+        institution_id: str,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        order: Order | str = "newest_first",
+    ) -> Reply[Page[Policy]]: ...
+    def delete_policy(self, institution_id: str, region: str, *, expected_version: int | None = None) -> Reply[Policy]: ...
+    def policy_history(
+        self,
+        institution_id: str,
+        region: str,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        order: Order | str = "newest_first",
+    ) -> Reply[Page[PolicyVersion]]: ...
+    def check_position(self, institution_id: str, region: str, position: Position) -> Reply[Decision]: ...
+    def check_positions(
+        self, institution_id: str, region: str, positions: Iterable[Position]
+    ) -> Reply[list[Decision]]: ...
+    def dry_run(
+        self, institution_id: str, region: str, config: _Document, positions: Iterable[Position]
+    ) -> Reply[list[Decision]]: ...
+    def list_audit_events(
+        self,
+        institution_id: str | None = None,
+        *,
+        actor: str | None = None,
+        action: str | None = None,
+        since: _Time | None = None,
+        until: _Time | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        order: Order | str = "newest_first",
+    ) -> Reply[Page[AuditEvent]]: ...
+
+@final
+class AsyncDoorward(_AsyncOperations):
+    """The handle for asyncio: the methods of `doorward.Doorward`, to be awaited. What memory can answer is answered on the
+    spot; the rest comes through the running loop. Works in any number of loops at once. As an asynchronous context manager
+    it closes."""
+
+    @staticmethod
+    def open(
+        *,
+        store: Literal["memory", "sqlite", "postgres"] | str = "memory",
+        database_url: str | None = None,
+        schema: str | None = None,
+        pool_max: int | None = None,
+        pool_acquire_timeout: _Duration | None = None,
+        statement_timeout: _Duration | None = None,
+        root_api_key: str | None = None,
+        root_api_key_allowed_ips: Iterable[str] = (),
+        trusted_proxies: Iterable[str] = (),
+        token_brand: str = "dw",
+        token_env: str = "live",
+        regions: Iterable[str] = (),
+        currencies: Iterable[str] = (),
+        default_decision: DefaultDecision | str = "allow",
+        metrics: bool = True,
+        audit_authentications: bool = False,
+        audit_reads: bool = False,
+        memory_audit_capacity: int = 10_000,
+    ) -> Reply[AsyncDoorward]: ...
+    @staticmethod
+    def open_from_env(environ: Mapping[str, str] | None = None) -> Reply[AsyncDoorward]: ...
+    def close(self, deadline: _Duration = 10) -> Reply[None]: ...
+    def health(self) -> Reply[Health]: ...
+    def metrics(self) -> MetricsSnapshot: ...
+    def verify(self, credentials: _Presented, *, request: Request | None = None) -> Reply[Granted | Refused]: ...
+    def authenticate(self, credentials: _Presented, *, request: Request | None = None) -> Reply[AuthContext]: ...
+    def admit(
+        self,
+        credentials: _Presented,
+        *,
+        region: str,
+        position: Position,
+        institution_id: str | None = None,
+        request: Request | None = None,
+    ) -> Reply[Admission]: ...
+    def find_by_token(self, token: str) -> Reply[ApiKey | None]: ...
+    def session(self, context: AuthContext, *, request: Request | None = None) -> AsyncSession: ...
+    def to_blocking(self) -> Doorward: ...
+    def __aenter__(self) -> Reply[Self]: ...
+    def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> Reply[None]: ...
+
+@final
+class AsyncSession(_AsyncOperations):
+    """The door bound to an authenticated caller, for one request: `doorward.Session`, to be awaited."""
+
+    @property
+    def context(self) -> AuthContext:
+        """Who the caller is."""

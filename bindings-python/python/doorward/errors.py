@@ -1,0 +1,145 @@
+"""What doorward raises: one class for each kind of error, all under ``DoorwardError``.
+
+Catch by class, look at ``reason`` for why, show ``str(error)`` to people. The kinds, their numbers and what each reason means
+are the same in every language; a test compares the classes here with the table of the core.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .words import ErrorKind
+
+__all__ = [
+    "ClosedError",
+    "ConfigError",
+    "ConflictError",
+    "DatabaseError",
+    "DoorwardError",
+    "ForbiddenError",
+    "InternalError",
+    "NotFoundError",
+    "RateLimitedError",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "ValidationError",
+]
+
+
+class DoorwardError(Exception):
+    """Why an operation did not succeed. It never carries a token, a password or another secret."""
+
+    kind: ClassVar[ErrorKind]
+    """What a caller is to do about it."""
+    http_status: ClassVar[int]
+    """The status that an HTTP gateway answers with."""
+    retryable: ClassVar[bool] = False
+    """Whether the same call may succeed later without any change by the caller."""
+
+    reason: str
+    """The stable word for the cause, such as ``key_not_found``."""
+    field: str | None
+    """The argument, member of a document or configuration variable that is to blame, if one is."""
+    operation: str | None
+    """The operation in which it happened, such as ``create_key``."""
+    retry_after: float | None
+    """How many seconds to wait before trying again, where that is known."""
+
+    def __init__(
+        self,
+        message: str,
+        reason: str,
+        field: str | None = None,
+        operation: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, reason, field, operation, retry_after)
+        self.reason = reason
+        self.field = field
+        self.operation = operation
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r}, reason={self.reason!r})"
+
+
+class ValidationError(DoorwardError):
+    """The arguments are wrong; ``field`` names the one to blame."""
+
+    kind = ErrorKind.VALIDATION
+    http_status = 400
+
+
+class UnauthenticatedError(DoorwardError):
+    """The caller is not known: no credentials, or ones that are not good. The reason is for the host alone."""
+
+    kind = ErrorKind.UNAUTHENTICATED
+    http_status = 401
+
+
+class ForbiddenError(DoorwardError):
+    """The caller is known and may not do this."""
+
+    kind = ErrorKind.FORBIDDEN
+    http_status = 403
+
+
+class NotFoundError(DoorwardError):
+    """The thing does not exist."""
+
+    kind = ErrorKind.NOT_FOUND
+    http_status = 404
+
+
+class ConflictError(DoorwardError):
+    """The change contradicts what is stored: a duplicate, or another version than the expected one."""
+
+    kind = ErrorKind.CONFLICT
+    http_status = 409
+
+
+class RateLimitedError(DoorwardError):
+    """The caller asks too often; ``retry_after`` says when to try again."""
+
+    kind = ErrorKind.RATE_LIMITED
+    http_status = 429
+    retryable = True
+
+
+class DatabaseError(DoorwardError):
+    """The database refused or answered nonsense; trying again will not help."""
+
+    kind = ErrorKind.DATABASE
+    http_status = 500
+
+
+class UnavailableError(DoorwardError):
+    """The store cannot be reached in time; trying again may help."""
+
+    kind = ErrorKind.UNAVAILABLE
+    http_status = 503
+    retryable = True
+
+
+class ConfigError(DoorwardError):
+    """The configuration is wrong; ``field`` names the variable."""
+
+    kind = ErrorKind.CONFIG
+    http_status = 500
+
+
+class ClosedError(DoorwardError):
+    """The handle was closed."""
+
+    kind = ErrorKind.CLOSED
+    http_status = 500
+
+
+class InternalError(DoorwardError):
+    """A bug of doorward, or a panic that was caught. The handle stays usable."""
+
+    kind = ErrorKind.INTERNAL
+    http_status = 500
