@@ -1,10 +1,9 @@
 """The part of doorward that is written in Rust."""
 
-from collections.abc import Coroutine, Generator, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Generator, Iterable, Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
-from types import EllipsisType, TracebackType
+from types import EllipsisType, GenericAlias, TracebackType
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, final, type_check_only
 
 from typing_extensions import Self
@@ -23,37 +22,6 @@ from .words import (
     ViolationCode,
 )
 
-__all__ = [
-    "Admission",
-    "ApiKey",
-    "AsyncDoorward",
-    "AsyncSession",
-    "AuditEvent",
-    "AuthContext",
-    "CreatedKey",
-    "Credentials",
-    "Decision",
-    "Doorward",
-    "Granted",
-    "Health",
-    "ImportConflict",
-    "ImportReport",
-    "Institution",
-    "MetricsSnapshot",
-    "OperationCount",
-    "OperationLatency",
-    "Policy",
-    "PolicyVersion",
-    "Refused",
-    "Reply",
-    "Request",
-    "Session",
-    "Token",
-    "Violation",
-    "__version__",
-    "error_table",
-]
-
 __version__: Final[str]
 
 _T_co = TypeVar("_T_co", covariant=True)
@@ -70,6 +38,7 @@ _Presented: TypeAlias = str | bytes | Credentials
 def error_table() -> list[tuple[str, int, int, list[str]]]:
     """The kinds of errors, as the core has them: name, number, HTTP status, and the reasons that belong to it."""
 
+def _restore(name: str, fields: tuple[Any, ...]) -> _Plain: ...
 @type_check_only
 class _Record:
     """A frozen record: compared by value, hashable, made by doorward alone."""
@@ -195,7 +164,7 @@ class Token:
         """What may be shown and logged."""
 
 @final
-class CreatedKey(_Record):
+class CreatedKey:
     """A key with its token. It cannot be pickled."""
 
     __match_args__ = ("token", "record")
@@ -205,6 +174,10 @@ class CreatedKey(_Record):
     @property
     def record(self) -> ApiKey:
         """The stored record."""
+    def to_dict(self) -> _Json:
+        """The record as JSON has it, and the token's hint."""
+    def to_json(self) -> str:
+        """The same as JSON text."""
 
 @final
 class ImportConflict(_Plain):
@@ -543,7 +516,6 @@ class MetricsSnapshot(_Record):
 class Request:
     """What the host knows of the request that a caller came with, for the audit trail and for address rules."""
 
-    __match_args__ = ("method", "path", "request_id", "peer", "forwarded_for")
     def __new__(
         cls,
         *,
@@ -553,21 +525,6 @@ class Request:
         peer: str | IPv4Address | IPv6Address | None = None,
         forwarded_for: str | None = None,
     ) -> Self: ...
-    @property
-    def method(self) -> str | None:
-        """The HTTP method or its like."""
-    @property
-    def path(self) -> str | None:
-        """The path. A query is cut off: it may hold what no trail should."""
-    @property
-    def request_id(self) -> str | None:
-        """The host's id of the request."""
-    @property
-    def peer(self) -> str | None:
-        """The address at the other end of the socket."""
-    @property
-    def forwarded_for(self) -> str | None:
-        """The value of `X-Forwarded-For`. It counts only if the peer is a trusted proxy."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
@@ -597,12 +554,24 @@ class Reply(Coroutine[Any, Any, _T_co], Generic[_T_co]):
     def throw(self, typ: Any, val: Any = None, tb: TracebackType | None = None, /) -> Any: ...
     def close(self) -> None: ...
     def __await__(self) -> Generator[Any, Any, _T_co]: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Any: ...
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
+
+@final
+class Mailbox:
+    """The way on which answers from other threads reach a loop. For `doorward._loops` alone."""
+
+    def __new__(cls) -> Self: ...
+    def is_ours(self) -> bool: ...
+    def fileno(self) -> int: ...
+    def hand_out(self) -> None: ...
 
 @type_check_only
 class _Operations:
     """The operations on institutions, keys and policies."""
 
-    def create_institution(self, name: str, *, id: str | None = None, regions: Iterable[str] = ()) -> Institution: ...
+    def create_institution(self, name: str, *, id: str | None = None, regions: Iterable[str] | None = None) -> Institution: ...
     def get_institution(self, institution_id: str) -> Institution: ...
     def list_institutions(
         self, *, limit: int = 50, cursor: str | None = None, order: Order | str = "newest_first"
@@ -617,7 +586,7 @@ class _Operations:
         label: str,
         role: Role | str,
         expires_at: _Time | None = None,
-        allowed_addresses: Iterable[str] = (),
+        allowed_addresses: Iterable[str] | None = None,
         metadata: _Document | None = None,
     ) -> CreatedKey: ...
     def create_keys(self, institution_id: str, keys: Iterable[NewKey]) -> list[CreatedKey]: ...
@@ -714,12 +683,12 @@ class Doorward(_Operations):
         pool_acquire_timeout: _Duration | None = None,
         statement_timeout: _Duration | None = None,
         root_api_key: str | None = None,
-        root_api_key_allowed_ips: Iterable[str] = (),
-        trusted_proxies: Iterable[str] = (),
+        root_api_key_allowed_ips: Iterable[str] | None = None,
+        trusted_proxies: Iterable[str] | None = None,
         token_brand: str = "dw",
         token_env: str = "live",
-        regions: Iterable[str] = (),
-        currencies: Iterable[str] = (),
+        regions: Iterable[str] | None = None,
+        currencies: Iterable[str] | None = None,
         default_decision: DefaultDecision | str = "allow",
         metrics: bool = True,
         audit_authentications: bool = False,
@@ -763,7 +732,7 @@ class Session(_Operations):
 class _AsyncOperations:
     """The operations on institutions, keys and policies."""
 
-    def create_institution(self, name: str, *, id: str | None = None, regions: Iterable[str] = ()) -> Reply[Institution]: ...
+    def create_institution(self, name: str, *, id: str | None = None, regions: Iterable[str] | None = None) -> Reply[Institution]: ...
     def get_institution(self, institution_id: str) -> Reply[Institution]: ...
     def list_institutions(
         self, *, limit: int = 50, cursor: str | None = None, order: Order | str = "newest_first"
@@ -778,7 +747,7 @@ class _AsyncOperations:
         label: str,
         role: Role | str,
         expires_at: _Time | None = None,
-        allowed_addresses: Iterable[str] = (),
+        allowed_addresses: Iterable[str] | None = None,
         metadata: _Document | None = None,
     ) -> Reply[CreatedKey]: ...
     def create_keys(self, institution_id: str, keys: Iterable[NewKey]) -> Reply[list[CreatedKey]]: ...
@@ -874,12 +843,12 @@ class AsyncDoorward(_AsyncOperations):
         pool_acquire_timeout: _Duration | None = None,
         statement_timeout: _Duration | None = None,
         root_api_key: str | None = None,
-        root_api_key_allowed_ips: Iterable[str] = (),
-        trusted_proxies: Iterable[str] = (),
+        root_api_key_allowed_ips: Iterable[str] | None = None,
+        trusted_proxies: Iterable[str] | None = None,
         token_brand: str = "dw",
         token_env: str = "live",
-        regions: Iterable[str] = (),
-        currencies: Iterable[str] = (),
+        regions: Iterable[str] | None = None,
+        currencies: Iterable[str] | None = None,
         default_decision: DefaultDecision | str = "allow",
         metrics: bool = True,
         audit_authentications: bool = False,

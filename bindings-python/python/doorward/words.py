@@ -3,7 +3,13 @@
 Where an operation takes one of them, the text alone does as well: ``role="admin"`` is ``role=Role.ADMIN``.
 """
 
+from __future__ import annotations
+
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = [
     "DefaultDecision",
@@ -22,8 +28,16 @@ __all__ = [
 class _Word(str, Enum):
     """As ``enum.StrEnum``, which CPython 3.10 does not have: a member prints and formats as its text."""
 
-    __str__ = str.__str__
-    __format__ = str.__format__
+    def __new__(cls, value: str) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        return member
+
+    def __str__(self) -> str:
+        return str.__str__(self)
+
+    def __format__(self, form: str, /) -> str:
+        return str.__format__(self, form)
 
 
 class Role(_Word):
