@@ -40,32 +40,35 @@ pub(crate) fn optional<'a, 'py, T>(
     value.map(read).transpose()
 }
 
-/// The items of a list, each read; errors name its place. A text is no list of characters.
-fn items<T>(
+/// The items of a list. A text is no list of characters.
+fn items<'py>(value: Given<'_, 'py>, field: &'static str) -> Result<impl Iterator<Item = PyResult<Bound<'py, PyAny>>>, Trouble> {
+    let items = if value.is_instance_of::<PyString>() { None } else { value.try_iter().ok() };
+    items.ok_or_else(|| time::wrong_type(value, field, "a list"))
+}
+
+/// Reads each item of a list; errors name its place and what in it is to blame.
+fn each<T>(
     value: Given<'_, '_>,
     field: &'static str,
-    mut read: impl FnMut(Given<'_, '_>) -> Result<T, Trouble>,
+    read: impl Fn(Given<'_, '_>) -> Result<T, Trouble>,
 ) -> Result<Vec<T>, Trouble> {
-    if value.is_instance_of::<PyString>() {
-        return Err(time::wrong_type(value, field, "a list"));
-    }
-    let items = value.try_iter().map_err(|_| time::wrong_type(value, field, "a list"))?;
-    items.enumerate().map(|(index, item)| read(&item?).map_err(|trouble| trouble.inside(&format!("{field}[{index}]")))).collect()
+    let place = |index: usize| format!("{field}[{index}]");
+    items(value, field)?.enumerate().map(|(index, item)| read(&item?).map_err(|trouble| trouble.inside(&place(index)))).collect()
+}
+
+/// A list of texts.
+fn texts(value: Given<'_, '_>, field: &'static str) -> Result<Vec<String>, Trouble> {
+    items(value, field)?.map(|item| Ok(text(&item?, field)?.to_owned())).collect()
 }
 
 /// The texts of a list, joined by commas as a configuration variable has them.
 pub(crate) fn joined(value: Given<'_, '_>, field: &'static str) -> Result<String, Trouble> {
-    Ok(items(value, field, |item| Ok(text(item, field)?.to_owned()))?.join(","))
+    Ok(texts(value, field)?.join(","))
 }
 
 pub(crate) fn regions(value: Given<'_, '_>) -> Result<Vec<Region>, Trouble> {
-    let mut index = 0_usize;
-    items(value, "regions", |item| {
-        let name = format!("regions[{index}]");
-        index = index.saturating_add(1);
-        // Its place is all that there is to say of an item.
-        text(item, "regions")?.parse().map_err(|error: Error| Trouble::Refused(error.field(name)))
-    })
+    let read = |(index, code): (usize, &String)| code.parse().map_err(|error: Error| error.field(format!("regions[{index}]")));
+    Ok(texts(value, "regions")?.iter().enumerate().map(read).collect::<doorward::Result<_>>()?)
 }
 
 pub(crate) fn role(value: Given<'_, '_>) -> Result<Role, Trouble> {
@@ -74,8 +77,7 @@ pub(crate) fn role(value: Given<'_, '_>) -> Result<Role, Trouble> {
 
 fn addresses(value: Given<'_, '_>) -> Result<AddressList, Trouble> {
     const FIELD: &str = "allowed_addresses";
-    let entries = items(value, FIELD, |item| Ok(text(item, FIELD)?.to_owned()))?;
-    AddressList::new(entries).map_err(|error| {
+    AddressList::new(texts(value, FIELD)?).map_err(|error| {
         let entry = error.blamed_field().unwrap_or_default().to_owned();
         error.field(format!("{FIELD}{entry}")).into()
     })
@@ -191,11 +193,11 @@ fn described(value: Given<'_, '_>) -> Result<NewKey, Trouble> {
 }
 
 pub(crate) fn new_keys(value: Given<'_, '_>) -> Result<Vec<NewKey>, Trouble> {
-    items(value, "keys", described)
+    each(value, "keys", described)
 }
 
 pub(crate) fn imported_keys(value: Given<'_, '_>) -> Result<Vec<ImportedKey>, Trouble> {
-    items(value, "keys", |item| {
+    each(value, "keys", |item| {
         let key_hash = text(&item.getattr("key_hash")?, "key_hash")?.parse()?;
         Ok(ImportedKey { key_hash, key: described(item)? })
     })
@@ -209,5 +211,5 @@ pub(crate) fn position(value: Given<'_, '_>) -> Result<Position, Trouble> {
 }
 
 pub(crate) fn positions(value: Given<'_, '_>) -> Result<Vec<Position>, Trouble> {
-    items(value, "positions", position)
+    each(value, "positions", position)
 }

@@ -86,8 +86,7 @@ impl Doorward {
 
     fn open_as(py: Python<'_>, config: Config) -> Result<Self, Trouble> {
         let in_memory = *config.store() == StoreConfig::Memory;
-        let inner = py.detach(|| doorward::Doorward::open(config))?;
-        Ok(Self { inner, in_memory })
+        Ok(Self::new(py.detach(|| doorward::Doorward::open(config))?, in_memory))
     }
 }
 
@@ -444,7 +443,7 @@ impl AsyncDoorward {
 
     /// The same handle for code that blocks.
     fn to_blocking(&self) -> Doorward {
-        Doorward { inner: self.blocking.clone(), in_memory: self.in_memory }
+        Doorward::new(self.blocking.clone(), self.in_memory)
     }
 
     fn __aenter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
