@@ -14,7 +14,7 @@ Flask lets no exception of its views through to a middleware.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,7 @@ class AuthMiddleware:
         self._exempt = Exempt(exempt)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        exchange = _Exchange(environ, start_response)
         try:
             if self._exempt.covers(_text(environ.get("PATH_INFO", ""))):
                 environ["doorward.auth"] = environ["doorward.session"] = None
@@ -57,21 +58,11 @@ class AuthMiddleware:
                 context = self._door.authenticate(Credentials.from_headers(_headers(environ)), request=request)
                 environ["doorward.auth"] = context
                 environ["doorward.session"] = self._door.session(context, request=request)
+            body = self.app(environ, exchange.start)
         except DoorwardError as error:
-            return _refuse(error, environ, start_response)
-        begun = False
-
-        def start(status: str, headers: list[tuple[str, str]], *trouble: Any) -> Any:
-            nonlocal begun
-            begun = True
-            return start_response(status, headers, *trouble)
-
-        try:
-            body = self.app(environ, start)
-        except DoorwardError as error:
-            return _refuse(error, environ, start_response)
+            return exchange.refuse(error)
         # A generator does its work when the first part of the body is asked for.
-        return body if begun else _Body(body, environ, start_response)
+        return body if exchange.begun else _Body(body, exchange)
 
 
 def answer(error: DoorwardError) -> tuple[bytes, int, dict[str, str]]:
@@ -106,22 +97,34 @@ def _headers(environ: WSGIEnvironment) -> Iterator[tuple[str, bytes]]:
             yield name, environ[key].encode("latin-1")
 
 
-def _refuse(error: DoorwardError, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-    status, headers, body = problem(error)
-    line = f"{status} {HTTPStatus(status).phrase}"
-    # Raises the error again where the answer is already under way.
-    start_response(line, list(headers.items()), sys.exc_info())
-    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+class _Exchange:
+    """One request, and whether its answer has begun."""
+
+    def __init__(self, environ: WSGIEnvironment, start_response: StartResponse) -> None:
+        self._head = environ["REQUEST_METHOD"] == "HEAD"
+        self._start_response = start_response
+        self.begun = False
+
+    def start(self, status: str, headers: list[tuple[str, str]], *trouble: Any) -> Callable[[bytes], object]:
+        """Begins the answer of the application."""
+        self.begun = True
+        return self._start_response(status, headers, *trouble)
+
+    def refuse(self, error: DoorwardError) -> list[bytes]:
+        """Answers with the error. Where headers were sent already the server raises the error again."""
+        status, headers, body = problem(error)
+        trouble = (sys.exc_info(),) if self.begun else ()
+        self._start_response(f"{status} {HTTPStatus(status).phrase}", list(headers.items()), *trouble)
+        return [] if self._head else [body]
 
 
 class _Body:
     """The body of an application that has not begun its answer when it returns."""
 
-    def __init__(self, body: Iterable[bytes], environ: WSGIEnvironment, start_response: StartResponse) -> None:
+    def __init__(self, body: Iterable[bytes], exchange: _Exchange) -> None:
         self._body = body
         self._parts = iter(body)
-        self._environ = environ
-        self._start_response = start_response
+        self._exchange = exchange
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -130,7 +133,7 @@ class _Body:
         try:
             return next(self._parts)
         except DoorwardError as error:
-            self._parts = iter(_refuse(error, self._environ, self._start_response))
+            self._parts = iter(self._exchange.refuse(error))
             return next(self._parts, b"")
 
     def close(self) -> None:
