@@ -103,7 +103,7 @@ class Permissions:
     """What the caller may do, as ``request.auth`` of Starlette: its role and those below it."""
 
     def __init__(self, context: AuthContext | None) -> None:
-        self.scopes = [] if context is None else ["authenticated", *map(str, _RANKS[_RANKS.index(context.role) :])]
+        self.scopes: list[str] = [] if context is None else ["authenticated", *map(str, _RANKS[_RANKS.index(context.role) :])]
 
 
 def holds(context: AuthContext, role: Role) -> bool:

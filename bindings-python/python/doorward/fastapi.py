@@ -17,7 +17,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import cache
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI
@@ -76,20 +75,25 @@ async def require_auth(
     return context
 
 
-@cache
 def require_role(role: Role | str) -> Callable[..., Awaitable[AuthContext]]:
     """A dependency that wants at least this role: ``root`` does where ``admin`` is asked for, and both where ``read_only`` is.
 
     Others are answered with 403. A session checks roles by itself; this is for what an application does without one.
     """
-    wanted = Role(role)
+    return _AT_LEAST[Role(role)]
 
+
+def _at_least(role: Role) -> Callable[..., Awaitable[AuthContext]]:
     async def caller(context: Annotated[AuthContext, Depends(require_auth)]) -> AuthContext:
-        if not asgi.holds(context, wanted):
+        if not asgi.holds(context, role):
             raise ForbiddenError(f"the role {context.role} does not allow this", "role_not_allowed")
         return context
 
     return caller
+
+
+# One for each role: FastAPI knows by the object that a dependency was asked already.
+_AT_LEAST = {role: _at_least(role) for role in Role}
 
 
 async def session(connection: HTTPConnection, _context: Annotated[AuthContext, Depends(require_auth)]) -> aio.Session:
