@@ -1,12 +1,7 @@
 //! What operations answer: from the core's types to Python's.
 
-use doorward::{Page, Verdict};
-use pyo3::{
-    IntoPyObjectExt,
-    prelude::*,
-    sync::PyOnceLock,
-    types::{PyList, PyTuple, PyType},
-};
+use doorward::Verdict;
+use pyo3::{IntoPyObjectExt, prelude::*, types::PyList};
 
 /// The answer of an operation.
 pub(crate) trait Answer: Send + 'static {
@@ -35,15 +30,6 @@ impl<T: Answer> Answer for Vec<T> {
     fn give(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         let items = self.into_iter().map(|item| item.give(py)).collect::<PyResult<Vec<_>>>()?;
         Ok(PyList::new(py, items)?.into_any())
-    }
-}
-
-impl<T: Answer> Answer for Page<T> {
-    fn give(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        static PAGE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-        let items = self.items.into_iter().map(|item| item.give(py)).collect::<PyResult<Vec<_>>>()?;
-        let next = self.next.map(|cursor| cursor.to_string());
-        PAGE.import(py, "doorward.page", "Page")?.call1((PyTuple::new(py, items)?, next))
     }
 }
 

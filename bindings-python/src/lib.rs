@@ -21,6 +21,7 @@ mod key;
 mod mailbox;
 mod observation;
 mod operations;
+mod page;
 mod policy;
 mod record;
 mod reply;
@@ -39,6 +40,7 @@ const RECORDS: &[(&str, record::Restore)] = &[
     ("ImportConflict", key::ImportConflict::restore),
     ("ImportReport", key::ImportReport::restore),
     ("Institution", institution::Institution::restore),
+    ("Page", page::Page::restore),
     ("Policy", policy::Policy::restore),
     ("PolicyVersion", policy::PolicyVersion::restore),
     ("Violation", policy::Violation::restore),
@@ -61,9 +63,10 @@ mod _doorward {
         key::{ApiKey, CreatedKey, ImportConflict, ImportReport, Token},
         mailbox::Mailbox,
         observation::{Health, MetricsSnapshot, OperationCount, OperationLatency},
+        page::Page,
         policy::{Decision, Policy, PolicyVersion, Violation},
         record::restore,
-        reply::Reply,
+        reply::{Pending, Reply},
         request::{Credentials, Request},
         verdict::{Admission, AuthContext, Granted, Refused},
     };

@@ -83,8 +83,8 @@ impl Mailbox {
         return i64::try_from(std::os::windows::io::AsRawSocket::as_raw_socket(&self.ear)).unwrap_or(-1);
     }
 
-    /// Hands out what was delivered. The loop calls it when the bell rings.
-    fn hand_out(&self, py: Python<'_>) -> PyResult<()> {
+    /// What was delivered: the future of who waits for it, and the answer or the exception.
+    fn delivered<'py>(&self, py: Python<'py>) -> PyResult<Vec<(Py<PyAny>, Option<Py<PyAny>>, Option<Bound<'py, PyAny>>)>> {
         let mut rings = [0; 64];
         loop {
             match (&self.ear).read(&mut rings) {
@@ -97,19 +97,14 @@ impl Mailbox {
         // Whoever delivers from here on rings again; what was delivered before is in the queue.
         self.post.rung.store(false, Ordering::SeqCst);
         let delivered = take(&mut *lock(&self.post.queue));
-        for (number, outcome) in delivered {
-            let Some(future) = lock(&self.waiting).remove(&number) else { continue };
-            let future = future.bind(py);
-            // Who waited may have been cancelled.
-            if future.call_method0("done")?.is_truthy()? {
-                continue;
-            }
-            match outcome(py) {
-                Ok(answer) => future.call_method1("set_result", (answer,))?,
-                Err(error) => future.call_method1("set_exception", (error.into_value(py),))?,
-            };
-        }
-        Ok(())
+        let answers = delivered.into_iter().filter_map(|(number, outcome)| {
+            let future = lock(&self.waiting).remove(&number)?;
+            Some(match outcome(py) {
+                Ok(answer) => (future, Some(answer), None),
+                Err(error) => (future, None, Some(error.into_value(py).into_bound(py).into_any())),
+            })
+        });
+        Ok(answers.collect())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -35,6 +35,7 @@ from ._doorward import (
     MetricsSnapshot,
     OperationCount,
     OperationLatency,
+    Page,
     Policy,
     PolicyVersion,
     Refused,
@@ -59,7 +60,6 @@ from .errors import (
     UnavailableError,
     ValidationError,
 )
-from .page import Page
 from .words import (
     DefaultDecision,
     ErrorKind,

@@ -1,5 +1,7 @@
 """doorward for asyncio: the methods of ``doorward.Doorward`` and ``doorward.Session``, to be awaited.
 
+An operation is under way from the call on; to cancel the task that awaits it ends the waiting, not the operation.
+
 >>> import asyncio, doorward.aio
 >>> async def main():
 ...     async with await doorward.aio.Doorward.open() as door:
@@ -12,6 +14,5 @@ True
 
 from ._doorward import AsyncDoorward as Doorward
 from ._doorward import AsyncSession as Session
-from ._doorward import Reply
 
-__all__ = ["Doorward", "Reply", "Session"]
+__all__ = ["Doorward", "Session"]

@@ -36,28 +36,31 @@ class DoorwardError(Exception):
     retryable: ClassVar[bool] = False
     """Whether the same call may succeed later without any change by the caller."""
 
-    reason: str
-    """The stable word for the cause, such as ``key_not_found``."""
-    field: str | None
-    """The argument, member of a document or configuration variable that is to blame, if one is."""
-    operation: str | None
-    """The operation in which it happened, such as ``create_key``."""
-    retry_after: float | None
-    """How many seconds to wait before trying again, where that is known."""
+    # The arguments are all that there is: an exception is made without a line of Python being run, since a thread must not end
+    # within one, as daemons do with the interpreter, while the extension module waits for it.
 
-    def __init__(
-        self,
-        message: str,
-        reason: str,
-        field: str | None = None,
-        operation: str | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(message, reason, field, operation, retry_after)
-        self.reason = reason
-        self.field = field
-        self.operation = operation
-        self.retry_after = retry_after
+    @property
+    def reason(self) -> str:
+        """The stable word for the cause, such as ``key_not_found``."""
+        return str(self.args[1])
+
+    @property
+    def field(self) -> str | None:
+        """The argument, member of a document or configuration variable that is to blame, if one is."""
+        field: str | None = self.args[2]
+        return field
+
+    @property
+    def operation(self) -> str | None:
+        """The operation in which it happened, such as ``create_key``."""
+        operation: str | None = self.args[3]
+        return operation
+
+    @property
+    def retry_after(self) -> float | None:
+        """How many seconds to wait before trying again, where that is known."""
+        seconds: float | None = self.args[4]
+        return seconds
 
     def __str__(self) -> str:
         return str(self.args[0])
