@@ -6,7 +6,7 @@ are the same in every language; a test compares the classes here with the table 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .words import ErrorKind
 
@@ -39,31 +39,35 @@ class DoorwardError(Exception):
     # The arguments are all that there is: an exception is made without a line of Python being run, since a thread must not end
     # within one, as daemons do with the interpreter, while the extension module waits for it.
 
+    def _argument(self, place: int) -> Any:
+        # What an application raises of its own may have fewer.
+        return self.args[place] if place < len(self.args) else None
+
     @property
     def reason(self) -> str:
         """The stable word for the cause, such as ``key_not_found``."""
-        return str(self.args[1])
+        return str(self._argument(1) or "")
 
     @property
     def field(self) -> str | None:
         """The argument, member of a document or configuration variable that is to blame, if one is."""
-        field: str | None = self.args[2]
-        return field
+        given: str | None = self._argument(2)
+        return given
 
     @property
     def operation(self) -> str | None:
         """The operation in which it happened, such as ``create_key``."""
-        operation: str | None = self.args[3]
-        return operation
+        given: str | None = self._argument(3)
+        return given
 
     @property
     def retry_after(self) -> float | None:
         """How many seconds to wait before trying again, where that is known."""
-        seconds: float | None = self.args[4]
-        return seconds
+        given: float | None = self._argument(4)
+        return given
 
     def __str__(self) -> str:
-        return str(self.args[0])
+        return str(self._argument(0) or "")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r}, reason={self.reason!r})"
