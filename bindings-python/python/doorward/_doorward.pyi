@@ -567,9 +567,12 @@ class Page(_Plain, Generic[_T_co]):
 class Reply(Coroutine[Any, Any, _T_co], Generic[_T_co]):
     """An answer that is already here; to be awaited once, as a coroutine is."""
 
-    def send(self, value: Any, /) -> Any: ...
-    def throw(self, typ: Any, val: Any = None, tb: TracebackType | None = None, /) -> Any: ...
-    def close(self) -> None: ...
+    def send(self, value: Any, /) -> Any:
+        """As a coroutine's: ends at once with the answer."""
+    def throw(self, typ: Any, val: Any = None, tb: TracebackType | None = None, /) -> Any:
+        """As a coroutine's: ends with this exception."""
+    def close(self) -> None:
+        """As a coroutine's: forgets the answer."""
     def __await__(self) -> Generator[Any, Any, _T_co]: ...
     def __iter__(self) -> Generator[Any, Any, _T_co]: ...
     def __next__(self) -> Any: ...
@@ -595,14 +598,30 @@ class Mailbox:
 class _Operations:
     """The operations on institutions, keys and policies."""
 
-    def create_institution(self, name: str, *, id: str | None = None, regions: Iterable[str] | None = None) -> Institution: ...
-    def get_institution(self, institution_id: str) -> Institution: ...
+    def create_institution(self, name: str, *, id: str | None = None, regions: Iterable[str] | None = None) -> Institution:
+        """Creates an institution. Only root may. Without an `id` of the host's own it gets one.
+
+        Raises `ValidationError`; `ForbiddenError`; `ConflictError` / `institution_exists`; what a store can answer.
+        """
+    def get_institution(self, institution_id: str) -> Institution:
+        """Gets an institution.
+
+        Raises `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can answer.
+        """
     def list_institutions(
         self, *, limit: int = 50, cursor: str | None = None, order: Order | str = "newest_first"
-    ) -> Page[Institution]: ...
+    ) -> Page[Institution]:
+        """Lists institutions by creation. Only root may.
+
+        Raises `ValidationError` (limit, cursor); `ForbiddenError`; what a store can answer.
+        """
     def update_institution(
         self, institution_id: str, *, name: str | None = None, regions: Iterable[str] | None = None
-    ) -> Institution: ...
+    ) -> Institution:
+        """Changes an institution. Only root may. What is not given stays as it is.
+
+        Raises `ValidationError`; `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can answer.
+        """
     def create_key(
         self,
         institution_id: str,
@@ -612,12 +631,29 @@ class _Operations:
         expires_at: _Time | None = None,
         allowed_addresses: Iterable[str] | None = None,
         metadata: _Document | None = None,
-    ) -> CreatedKey: ...
-    def create_keys(self, institution_id: str, keys: Iterable[NewKey]) -> list[CreatedKey]: ...
+    ) -> CreatedKey:
+        """Creates a key. The answer holds its token, which cannot be had again.
+
+        Raises `ValidationError`; `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can answer.
+        """
+    def create_keys(self, institution_id: str, keys: Iterable[NewKey]) -> list[CreatedKey]:
+        """Creates up to 10,000 keys, all or none.
+
+        Raises as `create_key`; fields are named `keys[3].label`.
+        """
     def import_keys(
         self, institution_id: str, keys: Iterable[ImportedKey], *, dry_run: bool = False
-    ) -> ImportReport: ...
-    def get_key(self, institution_id: str, key_id: str) -> ApiKey: ...
+    ) -> ImportReport:
+        """Imports up to 1,000,000 keys that exist elsewhere by the SHA-256 of their tokens, all or none. A dry run stores nothing
+        and reports every conflict.
+
+        Raises as `create_keys`, and `ConflictError` / `key_exists` naming the first one that is stored already.
+        """
+    def get_key(self, institution_id: str, key_id: str) -> ApiKey:
+        """Gets a key of an institution.
+
+        Raises `ForbiddenError`; `NotFoundError`: `institution_not_found`, `key_not_found`; what a store can answer.
+        """
     def list_keys(
         self,
         institution_id: str,
@@ -628,7 +664,12 @@ class _Operations:
         limit: int = 50,
         cursor: str | None = None,
         order: Order | str = "newest_first",
-    ) -> Page[ApiKey]: ...
+    ) -> Page[ApiKey]:
+        """Lists an institution's keys by creation; revoked ones on request.
+
+        Raises `ValidationError` (limit, cursor); `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can
+        answer.
+        """
     def update_key(
         self,
         institution_id: str,
@@ -639,19 +680,62 @@ class _Operations:
         allowed_addresses: Iterable[str] | None = None,
         metadata: _Document | None = None,
         expected_version: int | None = None,
-    ) -> ApiKey: ...
-    def rotate_key(self, institution_id: str, key_id: str, *, grace: _Duration = 0) -> CreatedKey: ...
-    def enable_key(self, institution_id: str, key_id: str) -> ApiKey: ...
-    def disable_key(self, institution_id: str, key_id: str) -> ApiKey: ...
-    def revoke_key(self, institution_id: str, key_id: str) -> ApiKey: ...
-    def revoke_all_keys(self, institution_id: str) -> int: ...
+    ) -> ApiKey:
+        """Changes a key's label, expiry, addresses or metadata. What is not given stays as it is; `expires_at=None` removes the
+        expiry.
+
+        Raises `ValidationError`; `ForbiddenError`; `NotFoundError`; `ConflictError`: `version_mismatch`, `key_revoked`,
+        `key_expired`, `key_rotated` (expiry of a rotated key); what a store can answer.
+        """
+    def rotate_key(self, institution_id: str, key_id: str, *, grace: _Duration = 0) -> CreatedKey:
+        """Gives a key a successor with a token of its own. The old token stays good for `grace` (a timedelta, or seconds), then
+        dies by itself; its expiry is never extended, and the successor's is what the key's was.
+
+        Raises `ValidationError` (a grace over 90 days); `ForbiddenError`; `NotFoundError`; `ConflictError`: `key_revoked`,
+        `key_expired`, `key_disabled`, `key_rotated`; what a store can answer.
+        """
+    def enable_key(self, institution_id: str, key_id: str) -> ApiKey:
+        """Switches a key on again. Enabling an enabled key changes nothing.
+
+        Raises `ForbiddenError`; `NotFoundError`; `ConflictError`: `key_revoked`, `key_expired`; what a store can answer.
+        """
+    def disable_key(self, institution_id: str, key_id: str) -> ApiKey:
+        """Switches a key off until it is enabled. Disabling a disabled key changes nothing.
+
+        Raises `ForbiddenError`; `NotFoundError`; `ConflictError`: `key_revoked`, `key_expired`; what a store can answer.
+        """
+    def revoke_key(self, institution_id: str, key_id: str) -> ApiKey:
+        """Revokes a key for good. Revoking it again gives the same record and date back.
+
+        Raises `ForbiddenError`; `NotFoundError`; what a store can answer.
+        """
+    def revoke_all_keys(self, institution_id: str) -> int:
+        """Revokes all keys of an institution, the caller's own too, and says how many were not revoked before.
+
+        Raises `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can answer.
+        """
     def upsert_policy(
         self, institution_id: str, region: str, config: _Document, *, expected_version: int | None = None
-    ) -> Policy: ...
+    ) -> Policy:
+        """Creates an institution's policy in a region, or replaces its config. With an expected version it does so only if the
+        stored version is that one; 0 means: only if there is none.
+
+        Raises `ValidationError`; `ForbiddenError`; `NotFoundError` / `institution_not_found`; `ConflictError` /
+        `version_mismatch`; what a store can answer.
+        """
     def merge_policy(
         self, institution_id: str, region: str, patch: _Document, *, expected_version: int | None = None
-    ) -> Policy: ...
-    def get_policy(self, institution_id: str, region: str) -> Policy: ...
+    ) -> Policy:
+        """Merges a patch (RFC 7396) into a policy's config.
+
+        Raises as `upsert_policy`, and `NotFoundError` / `policy_not_found`.
+        """
+    def get_policy(self, institution_id: str, region: str) -> Policy:
+        """Gets an institution's policy in a region.
+
+        Raises `ValidationError` / `unknown_region`; `ForbiddenError`; `NotFoundError`: `institution_not_found`,
+        `policy_not_found`; what a store can answer.
+        """
     def list_policies(
         self,
         institution_id: str,
@@ -659,8 +743,17 @@ class _Operations:
         limit: int = 50,
         cursor: str | None = None,
         order: Order | str = "newest_first",
-    ) -> Page[Policy]: ...
-    def delete_policy(self, institution_id: str, region: str, *, expected_version: int | None = None) -> Policy: ...
+    ) -> Page[Policy]:
+        """Lists an institution's policies by creation.
+
+        Raises `ValidationError` (limit, cursor); `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can
+        answer.
+        """
+    def delete_policy(self, institution_id: str, region: str, *, expected_version: int | None = None) -> Policy:
+        """Deletes a policy, and gives it back as it was. From then on the configured default decides.
+
+        Raises as `merge_policy`.
+        """
     def policy_history(
         self,
         institution_id: str,
@@ -669,12 +762,30 @@ class _Operations:
         limit: int = 50,
         cursor: str | None = None,
         order: Order | str = "newest_first",
-    ) -> Page[PolicyVersion]: ...
-    def check_position(self, institution_id: str, region: str, position: Position) -> Decision: ...
-    def check_positions(self, institution_id: str, region: str, positions: Iterable[Position]) -> list[Decision]: ...
+    ) -> Page[PolicyVersion]:
+        """Lists the versions of a policy: what it was, who changed it and when.
+
+        Raises `ValidationError` (region, limit, cursor); `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a
+        store can answer.
+        """
+    def check_position(self, institution_id: str, region: str, position: Position) -> Decision:
+        """Asks an institution's policy in a region about a position.
+
+        Raises `ValidationError` (region, amount, currency); `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a
+        store can answer.
+        """
+    def check_positions(self, institution_id: str, region: str, positions: Iterable[Position]) -> list[Decision]:
+        """Asks about up to 1000 positions, all on one view of the policy.
+
+        Raises as `check_position`; fields are named `positions[3].currency`.
+        """
     def dry_run(
         self, institution_id: str, region: str, config: _Document, positions: Iterable[Position]
-    ) -> list[Decision]: ...
+    ) -> list[Decision]:
+        """Asks a config that is not stored about up to 1000 positions.
+
+        Raises as `check_positions`, and those of the config as in `upsert_policy`.
+        """
     def list_audit_events(
         self,
         institution_id: str | None = None,
@@ -686,7 +797,13 @@ class _Operations:
         limit: int = 50,
         cursor: str | None = None,
         order: Order | str = "newest_first",
-    ) -> Page[AuditEvent]: ...
+    ) -> Page[AuditEvent]:
+        """Lists audit events in the order of writing. A key's holder sees those of its institution; only root may leave the
+        institution open. `since` and `until` are aware datetimes, or RFC 3339.
+
+        Raises `ValidationError` (limit, cursor); `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can
+        answer.
+        """
 
 @final
 class Doorward(_Operations):
@@ -718,14 +835,41 @@ class Doorward(_Operations):
         audit_authentications: bool = False,
         audit_reads: bool = False,
         memory_audit_capacity: int = 10_000,
-    ) -> Doorward: ...
+    ) -> Doorward:
+        """Opens the store that is named: `memory`, `sqlite` (the file of `database_url`, `sqlite:PATH`, which is made if it
+        is not there) or `postgres` (`postgres://user:password@host:port/database`).
+
+        `root_api_key` is the root token, bound to `root_api_key_allowed_ips` if they are given. `regions` and
+        `currencies` are known besides the built-in ones. Where an institution has no policy, `default_decision` decides.
+        Timeouts are timedeltas, or seconds. What is wrong raises `ConfigError` naming the variable of the environment
+        that stands for it.
+        """
     @staticmethod
-    def open_from_env(environ: Mapping[str, str] | None = None) -> Doorward: ...
-    def close(self, deadline: _Duration = 10) -> None: ...
-    def health(self) -> Health: ...
-    def metrics(self) -> MetricsSnapshot: ...
-    def verify(self, credentials: _Presented, *, request: Request | None = None) -> Granted | Refused: ...
-    def authenticate(self, credentials: _Presented, *, request: Request | None = None) -> AuthContext: ...
+    def open_from_env(environ: Mapping[str, str] | None = None) -> Doorward:
+        """Opens as the variables of the environment say, or those of a mapping in its place. The README lists them."""
+    def close(self, deadline: _Duration = 10) -> None:
+        """Writes what was gathered (audit rows, last uses), finishes what was begun, and lets go of threads and files. Every later
+        call raises `ClosedError`; closing again is no error, and goes on with what an earlier close had no time for. The
+        deadline is a timedelta, or seconds.
+
+        Raises what a store can answer; `UnavailableError` if the deadline passes first. Calls are refused all the same.
+        """
+    def health(self) -> Health:
+        """Whether the store can be reached. Never an exception: that it cannot is part of the answer."""
+    def metrics(self) -> MetricsSnapshot:
+        """What was counted and timed since the handle was opened, in this process."""
+    def verify(self, credentials: _Presented, *, request: Request | None = None) -> Granted | Refused:
+        """Whether a caller is let in, and who it is: `Granted(context)` or `Refused(reason)`. No exception is made of a refusal:
+        for hot paths that expect them. If the store cannot answer, the verdict is `Refused` with the reason of its error.
+
+        `credentials` are a token, or what `Credentials.from_headers` found.
+        """
+    def authenticate(self, credentials: _Presented, *, request: Request | None = None) -> AuthContext:
+        """Who the caller is.
+
+        Raises `UnauthenticatedError`, whose reason is for the host (tell a remote caller no more than "missing" or "invalid
+        API key"); and what a store can answer.
+        """
     def admit(
         self,
         credentials: _Presented,
@@ -734,10 +878,19 @@ class Doorward(_Operations):
         position: Position,
         institution_id: str | None = None,
         request: Request | None = None,
-    ) -> Admission: ...
-    def find_by_token(self, token: str) -> ApiKey | None: ...
-    def session(self, context: AuthContext, *, request: Request | None = None) -> Session: ...
-    def to_async(self) -> AsyncDoorward: ...
+    ) -> Admission:
+        """Authenticates the caller and asks the policy of its institution in a region about a position: one call, on one view of
+        key and policy. `institution_id` is whose policy is meant, the caller's own unless it is given; root has to name one.
+
+        Raises `ValidationError`; those of `authenticate`; `ForbiddenError` / `other_institution`; `NotFoundError` /
+        `institution_not_found` (root); what a store can answer.
+        """
+    def find_by_token(self, token: str) -> ApiKey | None:
+        """The record of the live key that has this token, or nothing."""
+    def session(self, context: AuthContext, *, request: Request | None = None) -> Session:
+        """Binds the door to an authenticated caller for one request."""
+    def to_async(self) -> AsyncDoorward:
+        """The same handle for asyncio."""
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
@@ -756,14 +909,30 @@ class Session(_Operations):
 class _AsyncOperations:
     """The operations on institutions, keys and policies."""
 
-    def create_institution(self, name: str, *, id: str | None = None, regions: Iterable[str] | None = None) -> _Answer[Institution]: ...
-    def get_institution(self, institution_id: str) -> _Answer[Institution]: ...
+    def create_institution(self, name: str, *, id: str | None = None, regions: Iterable[str] | None = None) -> _Answer[Institution]:
+        """Creates an institution. Only root may. Without an `id` of the host's own it gets one.
+
+        Raises `ValidationError`; `ForbiddenError`; `ConflictError` / `institution_exists`; what a store can answer.
+        """
+    def get_institution(self, institution_id: str) -> _Answer[Institution]:
+        """Gets an institution.
+
+        Raises `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can answer.
+        """
     def list_institutions(
         self, *, limit: int = 50, cursor: str | None = None, order: Order | str = "newest_first"
-    ) -> _Answer[Page[Institution]]: ...
+    ) -> _Answer[Page[Institution]]:
+        """Lists institutions by creation. Only root may.
+
+        Raises `ValidationError` (limit, cursor); `ForbiddenError`; what a store can answer.
+        """
     def update_institution(
         self, institution_id: str, *, name: str | None = None, regions: Iterable[str] | None = None
-    ) -> _Answer[Institution]: ...
+    ) -> _Answer[Institution]:
+        """Changes an institution. Only root may. What is not given stays as it is.
+
+        Raises `ValidationError`; `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can answer.
+        """
     def create_key(
         self,
         institution_id: str,
@@ -773,12 +942,29 @@ class _AsyncOperations:
         expires_at: _Time | None = None,
         allowed_addresses: Iterable[str] | None = None,
         metadata: _Document | None = None,
-    ) -> _Answer[CreatedKey]: ...
-    def create_keys(self, institution_id: str, keys: Iterable[NewKey]) -> _Answer[list[CreatedKey]]: ...
+    ) -> _Answer[CreatedKey]:
+        """Creates a key. The answer holds its token, which cannot be had again.
+
+        Raises `ValidationError`; `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can answer.
+        """
+    def create_keys(self, institution_id: str, keys: Iterable[NewKey]) -> _Answer[list[CreatedKey]]:
+        """Creates up to 10,000 keys, all or none.
+
+        Raises as `create_key`; fields are named `keys[3].label`.
+        """
     def import_keys(
         self, institution_id: str, keys: Iterable[ImportedKey], *, dry_run: bool = False
-    ) -> _Answer[ImportReport]: ...
-    def get_key(self, institution_id: str, key_id: str) -> _Answer[ApiKey]: ...
+    ) -> _Answer[ImportReport]:
+        """Imports up to 1,000,000 keys that exist elsewhere by the SHA-256 of their tokens, all or none. A dry run stores nothing
+        and reports every conflict.
+
+        Raises as `create_keys`, and `ConflictError` / `key_exists` naming the first one that is stored already.
+        """
+    def get_key(self, institution_id: str, key_id: str) -> _Answer[ApiKey]:
+        """Gets a key of an institution.
+
+        Raises `ForbiddenError`; `NotFoundError`: `institution_not_found`, `key_not_found`; what a store can answer.
+        """
     def list_keys(
         self,
         institution_id: str,
@@ -789,7 +975,12 @@ class _AsyncOperations:
         limit: int = 50,
         cursor: str | None = None,
         order: Order | str = "newest_first",
-    ) -> _Answer[Page[ApiKey]]: ...
+    ) -> _Answer[Page[ApiKey]]:
+        """Lists an institution's keys by creation; revoked ones on request.
+
+        Raises `ValidationError` (limit, cursor); `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can
+        answer.
+        """
     def update_key(
         self,
         institution_id: str,
@@ -800,19 +991,62 @@ class _AsyncOperations:
         allowed_addresses: Iterable[str] | None = None,
         metadata: _Document | None = None,
         expected_version: int | None = None,
-    ) -> _Answer[ApiKey]: ...
-    def rotate_key(self, institution_id: str, key_id: str, *, grace: _Duration = 0) -> _Answer[CreatedKey]: ...
-    def enable_key(self, institution_id: str, key_id: str) -> _Answer[ApiKey]: ...
-    def disable_key(self, institution_id: str, key_id: str) -> _Answer[ApiKey]: ...
-    def revoke_key(self, institution_id: str, key_id: str) -> _Answer[ApiKey]: ...
-    def revoke_all_keys(self, institution_id: str) -> _Answer[int]: ...
+    ) -> _Answer[ApiKey]:
+        """Changes a key's label, expiry, addresses or metadata. What is not given stays as it is; `expires_at=None` removes the
+        expiry.
+
+        Raises `ValidationError`; `ForbiddenError`; `NotFoundError`; `ConflictError`: `version_mismatch`, `key_revoked`,
+        `key_expired`, `key_rotated` (expiry of a rotated key); what a store can answer.
+        """
+    def rotate_key(self, institution_id: str, key_id: str, *, grace: _Duration = 0) -> _Answer[CreatedKey]:
+        """Gives a key a successor with a token of its own. The old token stays good for `grace` (a timedelta, or seconds), then
+        dies by itself; its expiry is never extended, and the successor's is what the key's was.
+
+        Raises `ValidationError` (a grace over 90 days); `ForbiddenError`; `NotFoundError`; `ConflictError`: `key_revoked`,
+        `key_expired`, `key_disabled`, `key_rotated`; what a store can answer.
+        """
+    def enable_key(self, institution_id: str, key_id: str) -> _Answer[ApiKey]:
+        """Switches a key on again. Enabling an enabled key changes nothing.
+
+        Raises `ForbiddenError`; `NotFoundError`; `ConflictError`: `key_revoked`, `key_expired`; what a store can answer.
+        """
+    def disable_key(self, institution_id: str, key_id: str) -> _Answer[ApiKey]:
+        """Switches a key off until it is enabled. Disabling a disabled key changes nothing.
+
+        Raises `ForbiddenError`; `NotFoundError`; `ConflictError`: `key_revoked`, `key_expired`; what a store can answer.
+        """
+    def revoke_key(self, institution_id: str, key_id: str) -> _Answer[ApiKey]:
+        """Revokes a key for good. Revoking it again gives the same record and date back.
+
+        Raises `ForbiddenError`; `NotFoundError`; what a store can answer.
+        """
+    def revoke_all_keys(self, institution_id: str) -> _Answer[int]:
+        """Revokes all keys of an institution, the caller's own too, and says how many were not revoked before.
+
+        Raises `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can answer.
+        """
     def upsert_policy(
         self, institution_id: str, region: str, config: _Document, *, expected_version: int | None = None
-    ) -> _Answer[Policy]: ...
+    ) -> _Answer[Policy]:
+        """Creates an institution's policy in a region, or replaces its config. With an expected version it does so only if the
+        stored version is that one; 0 means: only if there is none.
+
+        Raises `ValidationError`; `ForbiddenError`; `NotFoundError` / `institution_not_found`; `ConflictError` /
+        `version_mismatch`; what a store can answer.
+        """
     def merge_policy(
         self, institution_id: str, region: str, patch: _Document, *, expected_version: int | None = None
-    ) -> _Answer[Policy]: ...
-    def get_policy(self, institution_id: str, region: str) -> _Answer[Policy]: ...
+    ) -> _Answer[Policy]:
+        """Merges a patch (RFC 7396) into a policy's config.
+
+        Raises as `upsert_policy`, and `NotFoundError` / `policy_not_found`.
+        """
+    def get_policy(self, institution_id: str, region: str) -> _Answer[Policy]:
+        """Gets an institution's policy in a region.
+
+        Raises `ValidationError` / `unknown_region`; `ForbiddenError`; `NotFoundError`: `institution_not_found`,
+        `policy_not_found`; what a store can answer.
+        """
     def list_policies(
         self,
         institution_id: str,
@@ -820,8 +1054,17 @@ class _AsyncOperations:
         limit: int = 50,
         cursor: str | None = None,
         order: Order | str = "newest_first",
-    ) -> _Answer[Page[Policy]]: ...
-    def delete_policy(self, institution_id: str, region: str, *, expected_version: int | None = None) -> _Answer[Policy]: ...
+    ) -> _Answer[Page[Policy]]:
+        """Lists an institution's policies by creation.
+
+        Raises `ValidationError` (limit, cursor); `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can
+        answer.
+        """
+    def delete_policy(self, institution_id: str, region: str, *, expected_version: int | None = None) -> _Answer[Policy]:
+        """Deletes a policy, and gives it back as it was. From then on the configured default decides.
+
+        Raises as `merge_policy`.
+        """
     def policy_history(
         self,
         institution_id: str,
@@ -830,14 +1073,32 @@ class _AsyncOperations:
         limit: int = 50,
         cursor: str | None = None,
         order: Order | str = "newest_first",
-    ) -> _Answer[Page[PolicyVersion]]: ...
-    def check_position(self, institution_id: str, region: str, position: Position) -> _Answer[Decision]: ...
+    ) -> _Answer[Page[PolicyVersion]]:
+        """Lists the versions of a policy: what it was, who changed it and when.
+
+        Raises `ValidationError` (region, limit, cursor); `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a
+        store can answer.
+        """
+    def check_position(self, institution_id: str, region: str, position: Position) -> _Answer[Decision]:
+        """Asks an institution's policy in a region about a position.
+
+        Raises `ValidationError` (region, amount, currency); `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a
+        store can answer.
+        """
     def check_positions(
         self, institution_id: str, region: str, positions: Iterable[Position]
-    ) -> _Answer[list[Decision]]: ...
+    ) -> _Answer[list[Decision]]:
+        """Asks about up to 1000 positions, all on one view of the policy.
+
+        Raises as `check_position`; fields are named `positions[3].currency`.
+        """
     def dry_run(
         self, institution_id: str, region: str, config: _Document, positions: Iterable[Position]
-    ) -> _Answer[list[Decision]]: ...
+    ) -> _Answer[list[Decision]]:
+        """Asks a config that is not stored about up to 1000 positions.
+
+        Raises as `check_positions`, and those of the config as in `upsert_policy`.
+        """
     def list_audit_events(
         self,
         institution_id: str | None = None,
@@ -849,7 +1110,13 @@ class _AsyncOperations:
         limit: int = 50,
         cursor: str | None = None,
         order: Order | str = "newest_first",
-    ) -> _Answer[Page[AuditEvent]]: ...
+    ) -> _Answer[Page[AuditEvent]]:
+        """Lists audit events in the order of writing. A key's holder sees those of its institution; only root may leave the
+        institution open. `since` and `until` are aware datetimes, or RFC 3339.
+
+        Raises `ValidationError` (limit, cursor); `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can
+        answer.
+        """
 
 @final
 class AsyncDoorward(_AsyncOperations):
@@ -878,14 +1145,28 @@ class AsyncDoorward(_AsyncOperations):
         audit_authentications: bool = False,
         audit_reads: bool = False,
         memory_audit_capacity: int = 10_000,
-    ) -> _Answer[AsyncDoorward]: ...
+    ) -> _Answer[AsyncDoorward]:
+        """Opens the store that is named: `memory`, `sqlite` (the file of `database_url`, `sqlite:PATH`, which is made if it
+        is not there) or `postgres` (`postgres://user:password@host:port/database`).
+
+        `root_api_key` is the root token, bound to `root_api_key_allowed_ips` if they are given. `regions` and
+        `currencies` are known besides the built-in ones. Where an institution has no policy, `default_decision` decides.
+        Timeouts are timedeltas, or seconds. What is wrong raises `ConfigError` naming the variable of the environment
+        that stands for it.
+        """
     @staticmethod
-    def open_from_env(environ: Mapping[str, str] | None = None) -> _Answer[AsyncDoorward]: ...
-    def close(self, deadline: _Duration = 10) -> _Answer[None]: ...
-    def health(self) -> _Answer[Health]: ...
-    def metrics(self) -> MetricsSnapshot: ...
-    def verify(self, credentials: _Presented, *, request: Request | None = None) -> _Answer[Granted | Refused]: ...
-    def authenticate(self, credentials: _Presented, *, request: Request | None = None) -> _Answer[AuthContext]: ...
+    def open_from_env(environ: Mapping[str, str] | None = None) -> _Answer[AsyncDoorward]:
+        """Opens as the variables of the environment say, or those of a mapping in its place. The README lists them."""
+    def close(self, deadline: _Duration = 10) -> _Answer[None]:
+        """As `doorward.Doorward.close`."""
+    def health(self) -> _Answer[Health]:
+        """As `doorward.Doorward.health`."""
+    def metrics(self) -> MetricsSnapshot:
+        """As `doorward.Doorward.metrics`, at once."""
+    def verify(self, credentials: _Presented, *, request: Request | None = None) -> _Answer[Granted | Refused]:
+        """As `doorward.Doorward.verify`."""
+    def authenticate(self, credentials: _Presented, *, request: Request | None = None) -> _Answer[AuthContext]:
+        """As `doorward.Doorward.authenticate`."""
     def admit(
         self,
         credentials: _Presented,
@@ -894,10 +1175,14 @@ class AsyncDoorward(_AsyncOperations):
         position: Position,
         institution_id: str | None = None,
         request: Request | None = None,
-    ) -> _Answer[Admission]: ...
-    def find_by_token(self, token: str) -> _Answer[ApiKey | None]: ...
-    def session(self, context: AuthContext, *, request: Request | None = None) -> AsyncSession: ...
-    def to_blocking(self) -> Doorward: ...
+    ) -> _Answer[Admission]:
+        """As `doorward.Doorward.admit`."""
+    def find_by_token(self, token: str) -> _Answer[ApiKey | None]:
+        """As `doorward.Doorward.find_by_token`."""
+    def session(self, context: AuthContext, *, request: Request | None = None) -> AsyncSession:
+        """Binds the door to an authenticated caller for one request."""
+    def to_blocking(self) -> Doorward:
+        """The same handle for code that blocks."""
     def __aenter__(self) -> _Answer[Self]: ...
     def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
