@@ -6,21 +6,17 @@ import multiprocessing
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import doorward
+from serving import served
 from stores import fresh
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -153,72 +149,36 @@ def test_pools_of_processes_open_their_own(lasting: dict[str, str], method: str)
     assert os.getpid() not in {process for process, _ in answers}
 
 
-@contextmanager
-def served(command: list[str], variables: dict[str, str]) -> Iterator[str]:
-    """A server that listens, at its address; it must end well when it is told to."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environ = {**os.environ, **variables, "PYTHONPATH": str(PROGRAMS)}
-    command = [part.replace("PORT", str(port)) for part in command]
-    process = subprocess.Popen([sys.executable, "-m", *command], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
-                time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}/"
-        process.send_signal(signal.SIGTERM)
-        output = process.communicate(timeout=30)[0]
-        assert process.returncode in (0, -signal.SIGTERM), output
-        assert "Traceback" not in output and "panicked" not in output, output
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
-
-
-def fetch(address: str, token: str) -> tuple[int, str]:
-    request = urllib.request.Request(address, headers={"X-Api-Key": token} if token else {})
-    try:
-        with urllib.request.urlopen(request, timeout=20) as response:
-            return response.status, response.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-
-
 @pytest.mark.parametrize("used", [False, True], ids=["untouched", "used-before-fork"])
-def test_workers_of_gunicorn_with_preload(lasting: dict[str, str], used: bool) -> None:
+def test_workers_of_gunicorn_with_preload(lasting: dict[str, str], used: bool, tmp_path: Path) -> None:
     institution, token = issue(lasting)
     variables = {**lasting, **({"USED_BEFORE_FORK": "1"} if used else {})}
-    command = ["gunicorn", "--preload", "--workers", "3", "--bind", "127.0.0.1:PORT", "prefork:app"]
-    with served(command, variables) as address:
+    command = ["-m", "gunicorn", "--pythonpath", str(PROGRAMS), "--preload", "--workers", "3"]
+    with served([*command, "--bind", "127.0.0.1:{port}", "prefork:app"], variables, tmp_path) as server:
         workers = set()
         for _ in range(30):
-            status, body = fetch(address, token)
-            assert status == 200, body
-            worker, found = body.split()
+            answer = server.ask("GET", "/", x_api_key=token)
+            assert answer.status == 200, answer.body
+            worker, found = answer.body.decode().split()
             assert found == institution
-            workers.add(worker)
-        assert workers
-        assert fetch(address, "dw_live_nonsense") == (401, "malformed")
-        assert fetch(address, "") == (401, "missing")
+            workers.add(int(worker))
+        assert workers and server.process.pid not in workers
+        assert server.ask("GET", "/", x_api_key="dw_live_nonsense").body == b"malformed"
+        assert (server.ask("GET", "/").status, server.ask("GET", "/").body) == (401, b"missing")
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_workers_of_uvicorn(lasting: dict[str, str], loop: str) -> None:
+def test_workers_of_uvicorn(lasting: dict[str, str], loop: str, tmp_path: Path) -> None:
     institution, token = issue(lasting)
-    with served(["uvicorn", "asgi:app", "--port", "PORT", "--loop", loop, "--lifespan", "on"], lasting) as address:
+    command = ["-m", "uvicorn", "asgi:app", "--app-dir", str(PROGRAMS), "--loop", loop, "--lifespan", "on"]
+    with served([*command, "--port", "{port}"], lasting, tmp_path) as server:
         for _ in range(20):
-            status, body = fetch(address, token)
-            assert (status, body.split()[1]) == (200, institution)
-            assert body.startswith("uvloop") == (loop == "uvloop")
-        assert fetch(address, "dw_live_nonsense") == (401, "malformed")
+            answer = server.ask("GET", "/", x_api_key=token)
+            running, found = answer.body.decode().split()
+            assert (answer.status, found) == (200, institution)
+            assert (running == "uvloop") == (loop == "uvloop")
+        answer = server.ask("GET", "/", x_api_key="dw_live_nonsense")
+        assert (answer.status, answer.body) == (401, b"malformed")
 
 
 ENDS = {
