@@ -170,6 +170,20 @@ def test_a_door_for_asyncio_does_as_well(house: House) -> None:
     assert http.get("/me", headers=house.bearer(house.reader)).status_code == 200
 
 
+def test_a_caller_can_be_put_in_the_place_of_authentication(house: House) -> None:
+    app = application(house.door)
+    reader, admin = house.door.authenticate(house.reader), house.door.authenticate(house.admin)
+    app.dependency_overrides[require_auth] = lambda: reader
+    http = TestClient(app)
+    assert http.get("/me").json()["role"] == "read_only"
+    assert http.get("/admins").status_code == 403
+    for path in ("/keys", "/blocking/keys"):
+        assert http.post(path, headers=house.bearer(house.admin)).status_code == 403, "the reader acts"
+    app.dependency_overrides[require_auth] = lambda: admin
+    assert http.post("/keys").status_code == 200
+    assert http.post("/blocking/keys").status_code == 200
+
+
 def test_an_application_without_a_door_says_so() -> None:
     app = FastAPI()
     app.include_router(router)
