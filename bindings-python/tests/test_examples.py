@@ -24,7 +24,8 @@ def test_first_steps(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     said = [line for line in ended.stdout.splitlines() if not line.startswith(("made", "caller", "audit"))]
     assert said == [
-        "rules     {'position': {'minAmount': Decimal('100'), 'maxAmount': Decimal('5000'), 'allowedCurrencies': ['USD', 'EUR']}} version 1",
+        "rules     {'position': {'minAmount': Decimal('100'), 'maxAmount': Decimal('5000'), "
+        "'allowedCurrencies': ['USD', 'EUR']}} version 1",
         "granted   admin",
         "refused   malformed",
         "refused   unknown",

@@ -77,11 +77,11 @@ def test_the_source_distribution_has_what_it_needs(sdist: Path) -> None:
         path.name for path in (PACKAGE / "python" / "doorward").iterdir() if path.suffix in (".py", ".pyi", ".typed")
     }
     # The crates that it is built from, in the versions that were tested.
-    command = ["cargo", "metadata", "--offline", "--format-version", "1", "--manifest-path", str(sdist / "bindings-python/Cargo.toml")]
-    subprocess.run(command, check=True, capture_output=True)
+    command = ["cargo", "metadata", "--offline", "--format-version", "1", "--manifest-path"]
+    subprocess.run([*command, str(sdist / "bindings-python" / "Cargo.toml")], check=True, capture_output=True)
     locked = (ROOT / "Cargo.lock").read_text()
     for package in (sdist / "Cargo.lock").read_text().split("[[package]]")[1:]:
-        assert re.findall(r'^(?:name|version|checksum) = .+$', package, re.MULTILINE)[-1] in locked
+        assert re.findall(r"^(?:name|version|checksum) = .+$", package, re.MULTILINE)[-1] in locked
 
 
 def test_the_release_publishes_for_tags_alone_and_by_pinned_actions() -> None:
