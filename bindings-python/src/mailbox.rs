@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use pyo3::{PyTraverseError, PyVisit, prelude::*};
+use pyo3::{PyTraverseError, PyVisit, exceptions::PyBaseException, prelude::*};
 
 use crate::reply::Outcome;
 
@@ -20,6 +20,9 @@ use crate::reply::Outcome;
 type Socket = std::os::unix::net::UnixStream;
 #[cfg(not(unix))]
 type Socket = std::net::TcpStream;
+
+/// The future of who waits, and the answer or the exception that it gets.
+type Delivered = (Py<PyAny>, Option<Py<PyAny>>, Option<Py<PyBaseException>>);
 
 /// The part of a mailbox that other threads know.
 pub(crate) struct Post {
@@ -84,7 +87,7 @@ impl Mailbox {
     }
 
     /// What was delivered: the future of who waits for it, and the answer or the exception.
-    fn delivered<'py>(&self, py: Python<'py>) -> PyResult<Vec<(Py<PyAny>, Option<Py<PyAny>>, Option<Bound<'py, PyAny>>)>> {
+    fn delivered(&self, py: Python<'_>) -> Vec<Delivered> {
         let mut rings = [0; 64];
         loop {
             match (&self.ear).read(&mut rings) {
@@ -101,10 +104,10 @@ impl Mailbox {
             let future = lock(&self.waiting).remove(&number)?;
             Some(match outcome(py) {
                 Ok(answer) => (future, Some(answer), None),
-                Err(error) => (future, None, Some(error.into_value(py).into_bound(py).into_any())),
+                Err(error) => (future, None, Some(error.into_value(py))),
             })
         });
-        Ok(answers.collect())
+        answers.collect()
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
