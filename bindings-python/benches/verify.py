@@ -108,7 +108,6 @@ def table(title: str, figures: dict[str, float], baseline: str, goal: tuple[str,
         print(f"  {name}: {ratio:.2f} x, goal at most {most} x: {'met' if ratio <= most else 'MISSED'}")
 
 
-
 async def awaiting(door: doorward.Doorward, tokens: Sequence[str]) -> dict[str, float]:
     """The blocking call and the awaited one, each in a coroutine."""
     asynchronous = door.to_async()
