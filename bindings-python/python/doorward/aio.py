@@ -1,0 +1,18 @@
+"""doorward for asyncio: the methods of ``doorward.Doorward`` and ``doorward.Session``, to be awaited.
+
+An operation is under way from the call on; to cancel the task that awaits it ends the waiting, not the operation.
+
+>>> import asyncio, doorward.aio
+>>> async def main():
+...     async with await doorward.aio.Doorward.open() as door:
+...         acme = await door.create_institution("Acme Bank", regions=["US"])
+...         created = await door.create_key(acme.id, label="ci", role="read_only")
+...         return bool(await door.verify(created.token.reveal()))
+>>> asyncio.run(main())
+True
+"""
+
+from ._doorward import AsyncDoorward as Doorward
+from ._doorward import AsyncSession as Session
+
+__all__ = ["Doorward", "Session"]
