@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use doorward::{Doorward, Verdict};
+use doorward::Verdict;
 use napi::{
     Env, Status,
     bindgen_prelude::{FnArgs, Function},
@@ -15,12 +15,14 @@ use napi::{
 };
 use napi_derive::napi;
 
+use crate::door::Opened;
+
 /// `(ticket, text) => void`; it does not keep the process alive.
 type Deliver = ThreadsafeFunction<FnArgs<(u32, String)>, (), FnArgs<(u32, String)>, Status, false, true>;
 
 /// What JavaScript gets by its ticket, besides the text.
 pub(crate) enum Parcel {
-    Door(Doorward),
+    Door(Opened),
     Verdict(Verdict),
 }
 

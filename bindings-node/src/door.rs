@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc, thread};
 
-use doorward::{AuthContext, Doorward, Error, Reason, Request, Result, Verdict};
+use doorward::{AuthContext, Doorward, Error, Reason, Request, Result, StoreConfig, Verdict};
 use napi::{
     Env,
     bindgen_prelude::{Either, Unknown},
@@ -27,6 +27,7 @@ pub struct Door {
     door: Doorward,
     sender: Sender,
     contexts: Rc<RefCell<Contexts>>,
+    in_memory: bool,
 }
 
 /// An authenticated caller, and its request.
@@ -39,27 +40,32 @@ pub struct Caller {
 /// Opens a door, waiting for its store.
 #[napi(catch_unwind)]
 pub fn open_sync(courier: &Courier, options: String) -> Either<Door, String> {
-    let opened = caught(|| Doorward::open(options::config(&options)?));
-    match opened {
-        Ok(door) => Either::A(Door::new(door, courier.sender())),
+    match caught(|| opening(&options)) {
+        Ok(opened) => Either::A(Door::new(opened, courier.sender())),
         Err(error) => Either::B(answer::text(Err(error), "open")),
     }
 }
 
-/// Opens a door on a thread of its own. An error at once is given back; else the courier tells when it is open.
+/// Opens a door on a thread of its own; the courier tells when it is open. An error is given back if there is no thread.
 #[napi(catch_unwind)]
 pub fn open(courier: &Courier, ticket: u32, options: String) -> Option<String> {
     let sender = courier.sender();
-    let opening = caught(|| {
-        let config = options::config(&options)?;
-        let work = move || match caught(|| Doorward::open(config)) {
-            Ok(door) => sender.send(ticket, "null".to_owned(), Some(Parcel::Door(door))),
-            Err(error) => sender.send(ticket, answer::text(Err(error), "open"), None),
-        };
-        let started = thread::Builder::new().name("doorward-open".to_owned()).spawn(work);
-        started.map_err(|error| Error::new(Reason::StoreUnavailable, "no thread could be started").because(error))
-    });
-    opening.err().map(|error| answer::text(Err(error), "open"))
+    let work = move || match caught(|| opening(&options)) {
+        Ok(door) => sender.send(ticket, "null".to_owned(), Some(Parcel::Door(door))),
+        Err(error) => sender.send(ticket, answer::text(Err(error), "open"), None),
+    };
+    let started = thread::Builder::new().name("doorward-open".to_owned()).spawn(work);
+    let failed = started.err().map(|error| Error::new(Reason::StoreUnavailable, "no thread could be started").because(error));
+    failed.map(|error| answer::text(Err(error), "open"))
+}
+
+/// A door that was opened, and whether its records are in memory.
+pub(crate) struct Opened(pub(crate) Doorward, pub(crate) bool);
+
+fn opening(options: &str) -> Result<Opened> {
+    let config = options::config(options)?;
+    let in_memory = *config.store() == StoreConfig::Memory;
+    Doorward::open(config).map(|door| Opened(door, in_memory))
 }
 
 /// The door that was opened with this ticket.
@@ -74,8 +80,14 @@ pub fn opened(courier: &Courier, ticket: u32) -> Option<Door> {
 
 #[napi]
 impl Door {
-    pub(crate) fn new(door: Doorward, sender: Sender) -> Self {
-        Self { door, sender, contexts: Rc::default() }
+    pub(crate) fn new(Opened(door, in_memory): Opened, sender: Sender) -> Self {
+        Self { door, sender, contexts: Rc::default(), in_memory }
+    }
+
+    /// Whether the records are in memory, so that lookups never wait.
+    #[napi(catch_unwind)]
+    pub fn is_in_memory(&self) -> bool {
+        self.in_memory
     }
 
     /// The function `token => number`, for every request.

@@ -10,7 +10,14 @@ use doorward::{
 };
 use napi_derive::napi;
 
-use crate::{answer, arguments::Arguments, courier::Courier, door::Door, options, task::caught};
+use crate::{
+    answer,
+    arguments::Arguments,
+    courier::Courier,
+    door::{Door, Opened},
+    options,
+    task::caught,
+};
 use napi::bindgen_prelude::Either;
 
 /// A door over a store that fails on command.
@@ -41,7 +48,7 @@ impl FaultyStore {
     pub fn open(&self, courier: &Courier, options: String) -> Either<Door, String> {
         let opened = caught(|| Ok(Doorward::with_backend(Arc::<Faults>::clone(&self.0), options::config(&options)?)));
         match opened {
-            Ok(door) => Either::A(Door::new(door, courier.sender())),
+            Ok(door) => Either::A(Door::new(Opened(door, false), courier.sender())),
             Err(error) => Either::B(answer::text(Err(error), "open")),
         }
     }
