@@ -11,11 +11,11 @@ if (native.FaultyStore === undefined) {
   throw new Error('the addon has no faulty stores: build it with npm run build:testkit');
 }
 
-/** A door, and what makes its store fail: `fault('busy')`, `fault('none')`. */
+/** A door, what makes its store fail (`fault('busy')`, `fault('none')`), and the native door beneath it. */
 export function faultyDoor(variables) {
   const options = JSON.stringify({ variables });
   const store = native.FaultyStore.with(options);
-  const door = store.open(courier, options);
-  if (typeof door === 'string') throw new Error(door);
-  return { door: make(door), fault: (kind) => store.fault(kind) };
+  const opened = store.open(courier, options);
+  if (typeof opened === 'string') throw new Error(opened);
+  return { door: make(opened), fault: (kind) => store.fault(kind), native: opened };
 }
