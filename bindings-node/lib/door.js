@@ -6,7 +6,7 @@ const { encode, position } = require('./arguments.js');
 const { fit, parse } = require('./calls.js');
 const { Unfit } = require('./error.js');
 const { opened, openedSync } = require('./opening.js');
-const { Operations } = require('./operations.js');
+const { Operations, define } = require('./operations.js');
 const { byOption, fromEnvironment, fromOptions } = require('./options.js');
 const { presented } = require('./presented.js');
 const { Verdicts, originOf } = require('./verdicts.js');
@@ -35,7 +35,7 @@ function admission(answer, target, ticket) {
   return Object.freeze({ context, decision: freeze(ticket === undefined ? answer.decision : answer) });
 }
 
-Operations.define(
+define(
   Host,
   {
     verify: caller,

@@ -41,6 +41,9 @@ const READ = {
 /** What is made of the answer, where it is not plain data. */
 const FINISH = { createKey: created, createKeys: allCreated, rotateKey: created };
 
+/** Gives a class, which extends `Operations`, the methods of a table. */
+let define;
+
 /** What has operations: a door, or a session. See `calls.js` for its target. */
 class Operations {
   #target;
@@ -49,26 +52,27 @@ class Operations {
     this.#target = target;
   }
 
-  /** Gives a class the methods of a table. */
-  static define(Class, read, finish) {
-    for (const name of Object.keys(read)) {
-      const twin = `${name}Sync`;
-      const call = { operation: snake(name), read: read[name], finish: finish[name] ?? freeze };
-      const methods = {
-        [name](...given) {
-          return promised(this.#target, call, given, methods[name]);
-        },
-        [twin](...given) {
-          return answered(this.#target, call, given, methods[twin]);
-        },
-      };
-      for (const [method, value] of Object.entries(methods)) {
-        Object.defineProperty(Class.prototype, method, { value, configurable: true, writable: true });
+  static {
+    define = (Class, read, finish) => {
+      for (const name of Object.keys(read)) {
+        const twin = `${name}Sync`;
+        const call = { operation: snake(name), read: read[name], finish: finish[name] ?? freeze };
+        const methods = {
+          [name](...given) {
+            return promised(this.#target, call, given, methods[name]);
+          },
+          [twin](...given) {
+            return answered(this.#target, call, given, methods[twin]);
+          },
+        };
+        for (const [method, value] of Object.entries(methods)) {
+          Object.defineProperty(Class.prototype, method, { value, configurable: true, writable: true });
+        }
       }
-    }
+    };
   }
 }
 
-Operations.define(Operations, READ, FINISH);
+define(Operations, READ, FINISH);
 
-module.exports = { Operations };
+module.exports = { Operations, define };

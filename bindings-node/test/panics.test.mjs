@@ -7,11 +7,11 @@ import { test } from 'node:test';
 import { faultyDoor } from './stage/faulty.mjs';
 
 const require = createRequire(import.meta.url);
-const { Operations } = require('../lib/operations.js');
+const { Operations, define } = require('../lib/operations.js');
 
 /** A door with one more operation, which panics in the addon itself. */
 class Panicking extends Operations {}
-Operations.define(Panicking, { panic: (given) => given }, {});
+define(Panicking, { panic: (given) => given }, {});
 
 const panicked = { name: 'DoorwardError', kind: 'Internal', reason: 'panicked', status: 500 };
 
