@@ -27,8 +27,8 @@ class Origin {
 function failure(described, place) {
   const error = new DoorwardError(described);
   if (place instanceof Origin) {
-    const frames = place.stack.slice(place.stack.indexOf('\n') + 1);
-    error.stack = `${error.name}: ${error.message}\n${frames}`;
+    const [, ...frames] = String(place.stack).split('\n');
+    error.stack = [`${error.name}: ${error.message}`, ...frames].join('\n');
   } else {
     Error.captureStackTrace(error, place);
   }
