@@ -157,6 +157,7 @@ export type Reason =
   | 'cannot_open'
   | 'not_adopted'
   | 'cannot_adopt'
+  | 'log_taken'
   // Closed
   | 'closed'
   // Internal

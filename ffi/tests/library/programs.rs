@@ -37,6 +37,11 @@ fn the_tools_notice_that_the_library_reads_what_was_freed() {
 }
 
 #[test]
+fn verdicts_hold_nothing_of_what_was_there_before() {
+    holds("c/verdicts.c", &[]);
+}
+
+#[test]
 fn lookups_tell_a_callback_and_a_forked_child_goes_on_in_memory() {
     holds("c/lookups.c", &[]);
 }
