@@ -7,7 +7,10 @@ use pyo3::{
     types::{PyBool, PyFloat, PyInt, PyString, PyType},
 };
 
-use crate::{error::Trouble, time::wrong_type};
+use crate::{
+    arguments::text,
+    error::{Trouble, wrong_type},
+};
 
 static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
@@ -23,8 +26,8 @@ pub(crate) fn to_python(py: Python<'_>, amount: Amount) -> PyResult<Bound<'_, Py
 /// Reads an amount.
 pub(crate) fn from_python(value: &Bound<'_, PyAny>, field: &'static str) -> Result<Amount, Trouble> {
     let named = |error: Error| Trouble::from(error.field(field));
-    if let Ok(text) = value.cast::<PyString>() {
-        return text.to_str()?.parse().map_err(named);
+    if value.is_instance_of::<PyString>() {
+        return text(value, field)?.parse().map_err(named);
     }
     if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() {
         return Amount::from_json_number(&digits(value, field)?).map_err(named);
@@ -36,7 +39,7 @@ pub(crate) fn from_python(value: &Bound<'_, PyAny>, field: &'static str) -> Resu
     if value.is_instance_of::<PyFloat>() {
         return Err(named(float()));
     }
-    Err(wrong_type(value, field, "a Decimal, an int or a decimal text"))
+    Err(wrong_type(value, field, "be a Decimal, an int or a decimal text"))
 }
 
 /// The error for an amount that is a float.

@@ -5,19 +5,63 @@ use doorward::{
     PolicyPatch, Position, Reason, Region, Role, Timestamp, metadata_from_json,
 };
 use pyo3::{
+    exceptions::PyAttributeError,
+    intern,
     prelude::*,
     types::{PyInt, PyString},
 };
 use serde_json::{Map, Value};
 
-use crate::{amount, document, error::Trouble, time};
+use crate::{
+    amount, document,
+    error::{Trouble, wrong_type},
+    time,
+};
 
 pub(crate) type Given<'a, 'py> = &'a Bound<'py, PyAny>;
 
 /// A text. A lone surrogate in it is no character.
 pub(crate) fn text<'a>(value: Given<'a, '_>, field: &'static str) -> Result<&'a str, Trouble> {
-    let text = value.cast::<PyString>().map_err(|_| time::wrong_type(value, field, "a text"))?;
-    text.to_str().map_err(|_| Error::new(Reason::NotUtf8, "must be Unicode").field(field).into())
+    item(value).map_err(|trouble| trouble.inside(field))
+}
+
+/// A text of a list, whose place is named by whoever reads the list.
+fn item<'a>(value: Given<'a, '_>) -> Result<&'a str, Trouble> {
+    let text = value.cast::<PyString>().map_err(|_| wrong_type(value, "", "be a text"))?;
+    text.to_str().map_err(|_| Error::new(Reason::NotUtf8, "must be Unicode").into())
+}
+
+/// An argument that is not left out may be anything: it is read in the call, so that what is wrong with it is told with its name.
+pub(crate) enum Preset<'py, T> {
+    /// What counts unless another is given.
+    Unless(T),
+    Given(Bound<'py, PyAny>),
+}
+
+impl<'py, T> FromPyObject<'_, 'py> for Preset<'py, T> {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self::Given(value.to_owned()))
+    }
+}
+
+impl Preset<'_, &'static str> {
+    pub(crate) fn text(&self, field: &'static str) -> Result<&str, Trouble> {
+        match self {
+            Self::Unless(preset) => Ok(preset),
+            Self::Given(value) => text(value, field),
+        }
+    }
+}
+
+impl Preset<'_, u64> {
+    pub(crate) fn whole(&self, field: &'static str) -> Result<Option<u64>, Trouble> {
+        match self {
+            Self::Unless(preset) => Ok(Some(*preset)),
+            Self::Given(value) => whole(value, field),
+        }
+    }
 }
 
 pub(crate) fn institution(value: Given<'_, '_>) -> Result<InstitutionId, Trouble> {
@@ -43,7 +87,7 @@ pub(crate) fn optional<'a, 'py, T>(
 /// The items of a list. A text is no list of characters.
 fn items<'py>(value: Given<'_, 'py>, field: &'static str) -> Result<impl Iterator<Item = PyResult<Bound<'py, PyAny>>>, Trouble> {
     let items = if value.is_instance_of::<PyString>() { None } else { value.try_iter().ok() };
-    items.ok_or_else(|| time::wrong_type(value, field, "a list"))
+    items.ok_or_else(|| wrong_type(value, field, "be a list"))
 }
 
 /// Reads each item of a list; errors name its place and what in it is to blame.
@@ -58,7 +102,7 @@ fn each<T>(
 
 /// A list of texts.
 fn texts(value: Given<'_, '_>, field: &'static str) -> Result<Vec<String>, Trouble> {
-    items(value, field)?.map(|item| Ok(text(&item?, field)?.to_owned())).collect()
+    each(value, field, |text| Ok(item(text)?.to_owned()))
 }
 
 /// The texts of a list, joined by commas as a configuration variable has them.
@@ -95,12 +139,18 @@ pub(crate) fn patch(value: Given<'_, '_>) -> Result<PolicyPatch, Trouble> {
     Ok(PolicyPatch::from_json(&document::text(value, "patch")?)?)
 }
 
+/// A whole number; nothing for one that is negative, or larger than any that counts.
+fn whole(value: Given<'_, '_>, field: &'static str) -> Result<Option<u64>, Trouble> {
+    if !value.is_instance_of::<PyInt>() && !value.hasattr("__index__")? {
+        return Err(wrong_type(value, field, "be an int"));
+    }
+    Ok(value.extract().ok())
+}
+
 /// A whole number that is not negative.
 pub(crate) fn number(value: Given<'_, '_>, field: &'static str) -> Result<u64, Trouble> {
-    if !value.is_instance_of::<PyInt>() {
-        return Err(time::wrong_type(value, field, "an int"));
-    }
-    value.extract().map_err(|_| Error::new(Reason::OutOfRange, "must be a whole number from 0 to 2^64 - 1").field(field).into())
+    let out_of_range = || Error::new(Reason::OutOfRange, "must be a whole number from 0 to 2^64 - 1").field(field);
+    Ok(whole(value, field)?.ok_or_else(out_of_range)?)
 }
 
 pub(crate) fn version(value: Given<'_, '_>) -> Result<u64, Trouble> {
@@ -112,15 +162,20 @@ pub(crate) fn time(value: Given<'_, '_>, field: &'static str) -> Result<Timestam
 }
 
 /// The page that is asked for.
-pub(crate) fn page(limit: i64, cursor: Option<Given<'_, '_>>, order: &str) -> Result<PageRequest, Trouble> {
-    let order = match order {
+pub(crate) fn page(
+    limit: &Preset<'_, u64>,
+    cursor: Option<Given<'_, '_>>,
+    order: &Preset<'_, &'static str>,
+) -> Result<PageRequest, Trouble> {
+    let order = match order.text("order")? {
         "newest_first" => Order::NewestFirst,
         "oldest_first" => Order::OldestFirst,
         _ => return Err(Error::new(Reason::InvalidFormat, "must be newest_first or oldest_first").field("order").into()),
     };
     let cursor = optional(cursor, |cursor| Ok(text(cursor, "cursor")?.parse()?))?;
-    // What is negative is as little a limit as 0.
-    Ok(PageRequest { limit: usize::try_from(limit).unwrap_or_default(), cursor, order })
+    // What is negative or endless is as little a limit as 0.
+    let limit = limit.whole("limit")?.and_then(|limit| usize::try_from(limit).ok()).unwrap_or_default();
+    Ok(PageRequest { limit, cursor, order })
 }
 
 pub(crate) fn status(value: Given<'_, '_>) -> Result<KeyStatus, Trouble> {
@@ -184,32 +239,46 @@ pub(crate) fn key_patch(
     })
 }
 
+/// An attribute of what is made of several. What lacks one is something else.
+fn part<'py>(value: Given<'_, 'py>, name: &Bound<'py, PyString>, place: &str, whole: &str) -> Result<Bound<'py, PyAny>, Trouble> {
+    value.getattr(name).map_err(|error| match error.is_instance_of::<PyAttributeError>(value.py()) {
+        true => wrong_type(value, place, whole),
+        false => error.into(),
+    })
+}
+
 /// A key of a list, by its attributes.
-fn described(value: Given<'_, '_>) -> Result<NewKey, Trouble> {
-    let part = |name: &str| value.getattr(name);
+fn described(value: Given<'_, '_>, whole: &str) -> Result<NewKey, Trouble> {
+    let part = |name: &str| part(value, &PyString::new(value.py(), name), "", whole);
     let (expires_at, allowed, metadata) = (part("expires_at")?, part("allowed_addresses")?, part("metadata")?);
     let [expires_at, metadata] = [&expires_at, &metadata].map(|part| (!part.is_none()).then_some(part));
     new_key(&part("label")?, &part("role")?, expires_at, Some(&allowed), metadata)
 }
 
 pub(crate) fn new_keys(value: Given<'_, '_>) -> Result<Vec<NewKey>, Trouble> {
-    each(value, "keys", described)
+    each(value, "keys", |item| described(item, "be a NewKey"))
 }
 
 pub(crate) fn imported_keys(value: Given<'_, '_>) -> Result<Vec<ImportedKey>, Trouble> {
     each(value, "keys", |item| {
-        let key_hash = text(&item.getattr("key_hash")?, "key_hash")?.parse()?;
-        Ok(ImportedKey { key_hash, key: described(item)? })
+        const WHOLE: &str = "be an ImportedKey";
+        let key_hash = text(&part(item, intern!(item.py(), "key_hash"), "", WHOLE)?, "key_hash")?.parse()?;
+        Ok(ImportedKey { key_hash, key: described(item, WHOLE)? })
     })
 }
 
 /// A position, by its attributes.
 pub(crate) fn position(value: Given<'_, '_>) -> Result<Position, Trouble> {
-    let py = value.py();
-    let (amount, currency) = (value.getattr(pyo3::intern!(py, "amount"))?, value.getattr(pyo3::intern!(py, "currency"))?);
+    position_at(value, "position")
+}
+
+fn position_at(value: Given<'_, '_>, place: &str) -> Result<Position, Trouble> {
+    let (py, whole) = (value.py(), "be a Position");
+    let amount = part(value, intern!(py, "amount"), place, whole)?;
+    let currency = part(value, intern!(py, "currency"), place, whole)?;
     Ok(Position { amount: amount::from_python(&amount, "amount")?, currency: text(&currency, "currency")?.parse()? })
 }
 
 pub(crate) fn positions(value: Given<'_, '_>) -> Result<Vec<Position>, Trouble> {
-    each(value, "positions", position)
+    each(value, "positions", |item| position_at(item, ""))
 }

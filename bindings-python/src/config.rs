@@ -9,14 +9,14 @@ use pyo3::{
 };
 
 use crate::{
-    arguments::{Given, joined, number, text},
-    error::Trouble,
+    arguments::{Given, Preset, joined, number, text},
+    error::{Trouble, wrong_type},
     time,
 };
 
 /// The keyword arguments of `open`, whose names and defaults are the same on both handles.
 pub(crate) struct Options<'a, 'py> {
-    pub(crate) store: &'a str,
+    pub(crate) store: &'a Preset<'py, &'static str>,
     pub(crate) database_url: Option<Given<'a, 'py>>,
     pub(crate) schema: Option<Given<'a, 'py>>,
     pub(crate) pool_max: Option<Given<'a, 'py>>,
@@ -25,27 +25,29 @@ pub(crate) struct Options<'a, 'py> {
     pub(crate) root_api_key: Option<Given<'a, 'py>>,
     pub(crate) root_api_key_allowed_ips: Option<Given<'a, 'py>>,
     pub(crate) trusted_proxies: Option<Given<'a, 'py>>,
-    pub(crate) token_brand: &'a str,
-    pub(crate) token_env: &'a str,
+    pub(crate) token_brand: &'a Preset<'py, &'static str>,
+    pub(crate) token_env: &'a Preset<'py, &'static str>,
     pub(crate) regions: Option<Given<'a, 'py>>,
     pub(crate) currencies: Option<Given<'a, 'py>>,
-    pub(crate) default_decision: &'a str,
+    pub(crate) default_decision: &'a Preset<'py, &'static str>,
     pub(crate) metrics: bool,
     pub(crate) audit_authentications: bool,
     pub(crate) audit_reads: bool,
-    pub(crate) memory_audit_capacity: i64,
+    pub(crate) memory_audit_capacity: &'a Preset<'py, u64>,
 }
 
 impl Options<'_, '_> {
     pub(crate) fn config(&self) -> Result<Config, Trouble> {
         let mut variables = HashMap::new();
         let words = [
-            ("STORE_BACKEND", self.store),
-            ("DOORWARD_TOKEN_BRAND", self.token_brand),
-            ("DOORWARD_TOKEN_ENV", self.token_env),
-            ("DOORWARD_DEFAULT_DECISION", self.default_decision),
+            ("STORE_BACKEND", self.store, "store"),
+            ("DOORWARD_TOKEN_BRAND", self.token_brand, "token_brand"),
+            ("DOORWARD_TOKEN_ENV", self.token_env, "token_env"),
+            ("DOORWARD_DEFAULT_DECISION", self.default_decision, "default_decision"),
         ];
-        variables.extend(words.map(|(variable, word)| (variable, word.to_owned())));
+        for (variable, word, name) in words {
+            variables.insert(variable, word.text(name)?.to_owned());
+        }
         let texts = [
             ("DATABASE_URL", self.database_url, "database_url"),
             ("DOORWARD_SCHEMA", self.schema, "schema"),
@@ -85,7 +87,7 @@ impl Options<'_, '_> {
     /// What no variable says.
     fn rest(&self, config: Config) -> Result<Config, Trouble> {
         const NAME: &str = "memory_audit_capacity";
-        let capacity = usize::try_from(self.memory_audit_capacity).ok();
+        let capacity = self.memory_audit_capacity.whole(NAME)?.and_then(|capacity| usize::try_from(capacity).ok());
         let capacity = capacity.filter(|capacity| (1..=1 << 24).contains(capacity));
         let message = "must be from 1 to 16,777,216";
         let capacity = capacity.ok_or_else(|| Error::new(Reason::OutOfRange, message).field(NAME))?;
@@ -97,14 +99,16 @@ impl Options<'_, '_> {
 /// What the environment says, or a mapping in its place.
 pub(crate) fn environment(environ: Option<&Bound<'_, PyAny>>) -> Result<Config, Trouble> {
     let Some(environ) = environ else { return Ok(Config::from_env()?) };
-    let mapping = environ.cast::<PyMapping>().map_err(|_| time::wrong_type(environ, "environ", "a mapping"))?;
+    let mapping = environ.cast::<PyMapping>().map_err(|_| wrong_type(environ, "environ", "be a mapping"))?;
     let mut variables = Vec::new();
     for item in mapping.items()?.iter() {
         let (name, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
-        let name = name.cast_into::<PyString>().map_err(PyErr::from)?;
-        let value = value.cast_into::<PyString>().map_err(PyErr::from)?;
+        let name = name
+            .cast_into::<PyString>()
+            .map_err(|other| wrong_type(other.into_inner().as_any(), "environ", "have texts as keys"))?;
         // As in the process's own environment, a variable whose name is not Unicode is none of ours.
         let Ok(name) = name.to_str() else { continue };
+        let value = value.cast_into::<PyString>().map_err(|other| wrong_type(other.into_inner().as_any(), name, "be a text"))?;
         variables.push((name.to_owned(), value));
     }
     let mut texts = Vec::new();

@@ -5,21 +5,23 @@ use doorward::{
     model::json::{MAX_DEPTH, MAX_DOCUMENT},
 };
 use pyo3::{
-    exceptions::PyTypeError,
     prelude::*,
     types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple},
 };
 use serde_json::{Map, Value};
 
-use crate::{amount, error::Trouble, time::wrong_type};
+use crate::{
+    amount, arguments,
+    error::{Trouble, wrong_type},
+};
 
 /// The JSON text of an argument that is a mapping, or the text itself if it is one.
 pub(crate) fn text(value: &Bound<'_, PyAny>, field: &'static str) -> Result<String, Trouble> {
-    if let Ok(text) = value.cast::<PyString>() {
-        return Ok(text.to_str()?.to_owned());
+    if value.is_instance_of::<PyString>() {
+        return Ok(arguments::text(value, field)?.to_owned());
     }
     let Ok(mapping) = value.cast::<PyMapping>() else {
-        return Err(wrong_type(value, field, "a mapping or a JSON text"));
+        return Err(wrong_type(value, field, "be a mapping or a JSON text"));
     };
     let mut writer = Writer { field, text: String::new() };
     writer.object(mapping, Place::Document, 0)?;
@@ -73,8 +75,7 @@ impl Writer {
         for (index, item) in mapping.items()?.iter().enumerate() {
             let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
             let Ok(key) = key.cast::<PyString>() else {
-                let message = format!("the keys of {} must be texts", self.field);
-                return Err(PyTypeError::new_err(message).into());
+                return Err(wrong_type(&key, self.field, "have texts as keys"));
             };
             if index > 0 {
                 self.text.push(',');
@@ -123,7 +124,7 @@ impl Writer {
             }
             self.text.push_str(&text.to_cow()?);
         } else {
-            return Err(wrong_type(value, &format!("what stands in {}", self.field), "what JSON has"));
+            return Err(wrong_type(value, self.field, "hold what JSON has"));
         }
         Ok(())
     }

@@ -7,15 +7,32 @@ use std::{
 
 use doorward::{Error, ErrorKind, Reason};
 use pyo3::{
+    exceptions::PyTypeError,
     prelude::*,
     sync::PyOnceLock,
     types::{PyTuple, PyType},
 };
 
-/// Why a call gives no answer: what doorward says, or what Python does (a wrong type, an exception of the caller's own code).
+/// Why a call gives no answer: what doorward says, an argument of a wrong type, or what else Python raises (an exception of the
+/// caller's own code).
 pub(crate) enum Trouble {
     Refused(Error),
+    WrongType(Box<WrongType>),
     Raised(PyErr),
+}
+
+/// An argument of a wrong type.
+pub(crate) struct WrongType {
+    /// Which one; empty for an item of a list, whose place is put before it.
+    field: String,
+    /// What it must be, and is not.
+    fault: String,
+}
+
+/// The error for an argument of a wrong type.
+pub(crate) fn wrong_type(value: &Bound<'_, PyAny>, field: &str, expected: &str) -> Trouble {
+    let found = value.get_type().name().map_or_else(|_| "something else".to_owned(), |name| name.to_string());
+    Trouble::WrongType(Box::new(WrongType { field: field.to_owned(), fault: format!("must {expected}, not {found}") }))
 }
 
 impl Trouble {
@@ -23,7 +40,12 @@ impl Trouble {
     pub(crate) fn inside(self, container: &str) -> Self {
         match self {
             Self::Refused(error) => Self::Refused(error.inside(container)),
-            raised => raised,
+            Self::WrongType(mut wrong) => {
+                let dot = if wrong.field.is_empty() || wrong.field.starts_with('[') { "" } else { "." };
+                wrong.field = format!("{container}{dot}{}", wrong.field);
+                Self::WrongType(wrong)
+            }
+            raised @ Self::Raised(_) => raised,
         }
     }
 
@@ -31,6 +53,7 @@ impl Trouble {
     pub(crate) fn raise(self, py: Python<'_>) -> PyErr {
         match self {
             Self::Refused(error) => raise(py, &error),
+            Self::WrongType(wrong) => PyTypeError::new_err(format!("{} {}", wrong.field, wrong.fault)),
             Self::Raised(error) => error,
         }
     }

@@ -6,7 +6,7 @@ use doorward::{Config, Error, Reason, StoreConfig};
 use pyo3::prelude::*;
 
 use crate::{
-    arguments::{Given, institution, optional, position, region, text},
+    arguments::{Given, Preset, institution, optional, position, region, text},
     config::{self, Options},
     error::{Trouble, guarded},
     faces::make,
@@ -141,15 +141,22 @@ macro_rules! constructors {
             /// Timeouts are timedeltas, or seconds. What is wrong raises `ConfigError` naming the variable of the environment
             /// that stands for it.
             #[staticmethod]
-            #[pyo3(signature = (
-                        *, store = "memory", database_url = None, schema = None, pool_max = None, pool_acquire_timeout = None,
-                        statement_timeout = None, root_api_key = None, root_api_key_allowed_ips = None, trusted_proxies = None,
-                        token_brand = "dw", token_env = "live", regions = None, currencies = None, default_decision = "allow",
-                        metrics = true, audit_authentications = false, audit_reads = false, memory_audit_capacity = 10_000
-                    ))]
+            #[pyo3(
+                signature = (
+                    *, store = Preset::Unless("memory"), database_url = None, schema = None, pool_max = None,
+                    pool_acquire_timeout = None, statement_timeout = None, root_api_key = None, root_api_key_allowed_ips = None,
+                    trusted_proxies = None, token_brand = Preset::Unless("dw"), token_env = Preset::Unless("live"),
+                    regions = None, currencies = None, default_decision = Preset::Unless("allow"), metrics = true,
+                    audit_authentications = false, audit_reads = false, memory_audit_capacity = Preset::Unless(10_000)
+                ),
+                text_signature = "(*, store='memory', database_url=None, schema=None, pool_max=None, pool_acquire_timeout=None, \
+                    statement_timeout=None, root_api_key=None, root_api_key_allowed_ips=None, trusted_proxies=None, \
+                    token_brand='dw', token_env='live', regions=None, currencies=None, default_decision='allow', metrics=True, \
+                    audit_authentications=False, audit_reads=False, memory_audit_capacity=10000)"
+            )]
             fn open<'py>(
                 $py: Python<'py>,
-                store: &str,
+                store: Preset<'py, &'static str>,
                 database_url: Option<&Bound<'py, PyAny>>,
                 schema: Option<&Bound<'py, PyAny>>,
                 pool_max: Option<&Bound<'py, PyAny>>,
@@ -158,18 +165,18 @@ macro_rules! constructors {
                 root_api_key: Option<&Bound<'py, PyAny>>,
                 root_api_key_allowed_ips: Option<&Bound<'py, PyAny>>,
                 trusted_proxies: Option<&Bound<'py, PyAny>>,
-                token_brand: &str,
-                token_env: &str,
+                token_brand: Preset<'py, &'static str>,
+                token_env: Preset<'py, &'static str>,
                 regions: Option<&Bound<'py, PyAny>>,
                 currencies: Option<&Bound<'py, PyAny>>,
-                default_decision: &str,
+                default_decision: Preset<'py, &'static str>,
                 metrics: bool,
                 audit_authentications: bool,
                 audit_reads: bool,
-                memory_audit_capacity: i64,
+                memory_audit_capacity: Preset<'py, u64>,
             ) -> PyResult<Bound<'py, PyAny>> {
                 let options = Options {
-                    store,
+                    store: &store,
                     database_url,
                     schema,
                     pool_max,
@@ -178,15 +185,15 @@ macro_rules! constructors {
                     root_api_key,
                     root_api_key_allowed_ips,
                     trusted_proxies,
-                    token_brand,
-                    token_env,
+                    token_brand: &token_brand,
+                    token_env: &token_env,
                     regions,
                     currencies,
-                    default_decision,
+                    default_decision: &default_decision,
                     metrics,
                     audit_authentications,
                     audit_reads,
-                    memory_audit_capacity,
+                    memory_audit_capacity: &memory_audit_capacity,
                 };
                 let $config = || options.config();
                 $open
@@ -339,18 +346,25 @@ impl Doorward {
     }
 }
 
-#[pymethods]
-impl Session {
-    /// Who the caller is.
-    #[getter]
-    fn context(&self) -> AuthContext {
-        AuthContext(self.inner.context().clone())
-    }
+/// Declares what both kinds of sessions have besides the operations.
+macro_rules! sessions {
+    ($($face:ident),*) => { $(
+        #[pymethods]
+        impl $face {
+            /// Who the caller is.
+            #[getter]
+            fn context(&self) -> AuthContext {
+                AuthContext(self.inner.context().clone())
+            }
 
-    fn __reduce__(&self) -> PyResult<()> {
-        Err(unpicklable("a session"))
-    }
+            fn __reduce__(&self) -> PyResult<()> {
+                Err(unpicklable("a session"))
+            }
+        }
+    )* };
 }
+
+sessions!(Session, AsyncSession);
 
 #[pymethods]
 impl AsyncDoorward {
@@ -461,18 +475,5 @@ impl AsyncDoorward {
     ) -> PyResult<Bound<'py, PyAny>> {
         let _ = (kind, error, traceback);
         self.close(py, None)
-    }
-}
-
-#[pymethods]
-impl AsyncSession {
-    /// Who the caller is.
-    #[getter]
-    fn context(&self) -> AuthContext {
-        AuthContext(self.inner.context().clone())
-    }
-
-    fn __reduce__(&self) -> PyResult<()> {
-        Err(unpicklable("a session"))
     }
 }

@@ -219,7 +219,7 @@ pub(crate) fn reply<'py>(py: Python<'py>, work: impl FnOnce() -> Result<Progress
             return WAIT.import(py, "doorward._loops", "wait")?.call1((pending,));
         }
         Err(Trouble::Refused(error)) => Err(raise(py, &error)),
-        Err(Trouble::Raised(error)) => return Err(error),
+        Err(raised) => return Err(raised.raise(py)),
     };
     Ok(Bound::new(py, Reply(Mutex::new(Some(answer))))?.into_any())
 }

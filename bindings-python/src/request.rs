@@ -1,16 +1,18 @@
 //! What the host knows of a request, and what a caller presents with it.
 
+use std::net::IpAddr;
+
 use doorward::{Error, MAX_TOKEN, Reason, model::address::parse_address};
 use pyo3::{
     prelude::*,
-    types::{PyBytes, PyMapping, PyString},
+    types::{PyBytes, PyList, PyMapping, PyString},
 };
 use zeroize::Zeroizing;
 
 use crate::{
-    error::{Trouble, guarded},
+    arguments::{Given, text},
+    error::{Trouble, guarded, wrong_type},
     record::{self, unpicklable},
-    time::wrong_type,
 };
 
 /// What the host knows of the request that a caller came with, for the audit trail and for address rules.
@@ -26,31 +28,28 @@ impl Request {
     #[pyo3(signature = (*, method = None, path = None, request_id = None, peer = None, forwarded_for = None))]
     fn new(
         py: Python<'_>,
-        method: Option<&str>,
-        path: Option<&str>,
-        request_id: Option<&str>,
+        method: Option<&Bound<'_, PyAny>>,
+        path: Option<&Bound<'_, PyAny>>,
+        request_id: Option<&Bound<'_, PyAny>>,
         peer: Option<&Bound<'_, PyAny>>,
-        forwarded_for: Option<&str>,
+        forwarded_for: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         guarded(py, || {
             let mut request = doorward::Request::new();
             if let Some(method) = method {
-                request = request.method(method);
+                request = request.method(text(method, "method")?);
             }
             if let Some(path) = path {
-                request = request.path(path);
+                request = request.path(text(path, "path")?);
             }
             if let Some(id) = request_id {
-                request = request.request_id(id);
+                request = request.request_id(text(id, "request_id")?);
             }
             if let Some(peer) = peer {
-                // A text, or an address of the module `ipaddress`.
-                let address = parse_address(&peer.str()?.to_cow()?);
-                let message = "must be an address, without a port";
-                request = request.peer(address.ok_or_else(|| Error::new(Reason::InvalidFormat, message).field("peer"))?);
+                request = request.peer(self::peer(peer)?);
             }
             if let Some(forwarded) = forwarded_for {
-                request = request.forwarded_for(forwarded);
+                request = request.forwarded_for(text(forwarded, "forwarded_for")?);
             }
             Ok(Self(request))
         })
@@ -107,8 +106,11 @@ impl Credentials {
                 Err(_) => headers.clone(),
             };
             let mut pairs = Vec::new();
+            if !items.hasattr("__iter__")? {
+                return Err(wrong_type(headers, "headers", "be a mapping, or pairs of a name and a value"));
+            }
             for item in items.try_iter()? {
-                let (name, value) = item?.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+                let (name, value) = pair(&item?)?;
                 let name = String::from_utf8_lossy(&bytes(&name, "the name of a header")?).into_owned();
                 // Other headers are none of our business, and most of them are others.
                 if name.eq_ignore_ascii_case("x-api-key") || name.eq_ignore_ascii_case("authorization") {
@@ -134,6 +136,21 @@ impl Credentials {
     }
 }
 
+/// An address, as a text or as the module `ipaddress` has it.
+fn peer(value: Given<'_, '_>) -> Result<IpAddr, Trouble> {
+    const FIELD: &str = "peer";
+    let written = if value.is_instance_of::<PyString>() { Ok(value.clone()) } else { value.getattr("compressed") };
+    let written = written.map_err(|_| wrong_type(value, FIELD, "be an address, as a text or of the module ipaddress"))?;
+    let address = parse_address(text(&written, FIELD)?);
+    Ok(address.ok_or_else(|| Error::new(Reason::InvalidFormat, "must be an address, without a port").field(FIELD))?)
+}
+
+/// A header: its name and its value. Some servers have lists of two for tuples.
+fn pair<'py>(item: &Bound<'py, PyAny>) -> Result<(Bound<'py, PyAny>, Bound<'py, PyAny>), Trouble> {
+    let pair = item.cast::<PyList>().map_or_else(|_| item.extract(), |list| list.to_tuple().extract());
+    pair.map_err(|_| wrong_type(item, "headers", "be a mapping, or pairs of a name and a value"))
+}
+
 /// Bytes that are no token.
 fn malformed<'a>() -> doorward::Credentials<'a> {
     doorward::Credentials::token_bytes(&[0xff])
@@ -144,7 +161,7 @@ fn bytes(value: &Bound<'_, PyAny>, what: &str) -> Result<Zeroizing<Vec<u8>>, Tro
     if let Ok(bytes) = value.cast::<PyBytes>() {
         return Ok(Zeroizing::new(bytes.as_bytes().to_vec()));
     }
-    let text = value.cast::<PyString>().map_err(|_| wrong_type(value, what, "a text or bytes"))?;
+    let text = value.cast::<PyString>().map_err(|_| wrong_type(value, what, "be a text or bytes"))?;
     // A lone surrogate is no character: bytes that are no token stand for it.
     Ok(Zeroizing::new(text.to_str().map_or_else(|_| vec![0xff], |text| text.as_bytes().to_vec())))
 }
@@ -167,7 +184,7 @@ impl<'a, 'py> Presented<'a, 'py> {
         }
         match value.cast::<PyBytes>() {
             Ok(bytes) => Ok(Self::Bytes(bytes)),
-            Err(_) => Err(wrong_type(value, "credentials", "a token (str or bytes) or Credentials")),
+            Err(_) => Err(wrong_type(value, "credentials", "be a token (str or bytes) or Credentials")),
         }
     }
 

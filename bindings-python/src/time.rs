@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use doorward::{Error, Reason, Timestamp};
 use pyo3::{
-    exceptions::PyTypeError,
     prelude::*,
     sync::PyOnceLock,
     types::{PyDateTime, PyDelta, PyDeltaAccess, PyFloat, PyInt, PyString, PyTzInfo},
 };
 
-use crate::error::Trouble;
+use crate::{
+    arguments::text,
+    error::{Trouble, wrong_type},
+};
 
 /// The beginning of 1970, from which timestamps count.
 fn epoch(py: Python<'_>) -> PyResult<&Bound<'_, PyDateTime>> {
@@ -32,11 +34,11 @@ pub(crate) fn to_python(py: Python<'_>, time: Timestamp) -> PyResult<Bound<'_, P
 
 /// Reads an aware datetime, or RFC 3339.
 pub(crate) fn from_python(value: &Bound<'_, PyAny>, field: &'static str) -> Result<Timestamp, Trouble> {
-    if let Ok(text) = value.cast::<PyString>() {
-        return text.to_str()?.parse().map_err(|error: Error| error.field(field).into());
+    if value.is_instance_of::<PyString>() {
+        return text(value, field)?.parse().map_err(|error: Error| error.field(field).into());
     }
     let Ok(time) = value.cast::<PyDateTime>() else {
-        return Err(wrong_type(value, field, "a datetime or a text in RFC 3339"));
+        return Err(wrong_type(value, field, "be a datetime or a text in RFC 3339"));
     };
     if time.call_method0("utcoffset")?.is_none() {
         let message = "must be an aware datetime, such as datetime.now(timezone.utc) gives";
@@ -62,15 +64,9 @@ pub(crate) fn duration(value: &Bound<'_, PyAny>, field: &'static str) -> Result<
         return Ok(Duration::from_secs(seconds).saturating_add(Duration::from_micros(part(delta.get_microseconds())?)));
     }
     if !value.is_instance_of::<PyFloat>() && !value.is_instance_of::<PyInt>() {
-        return Err(wrong_type(value, field, "a timedelta or a number of seconds"));
+        return Err(wrong_type(value, field, "be a timedelta or a number of seconds"));
     }
     // An int of more digits than a float holds is too long in any case.
     let seconds: f64 = value.extract().map_err(|_| refused())?;
     Ok(Duration::try_from_secs_f64(seconds).map_err(|_| refused())?)
-}
-
-/// The exception for an argument of a wrong type.
-pub(crate) fn wrong_type(value: &Bound<'_, PyAny>, field: &str, expected: &str) -> Trouble {
-    let found = value.get_type().name().map_or_else(|_| "something else".to_owned(), |name| name.to_string());
-    PyTypeError::new_err(format!("{field} must be {expected}, not {found}")).into()
 }

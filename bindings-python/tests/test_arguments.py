@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import UserDict
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 import doorward
+import doorward.aio
 
 
 @pytest.fixture
@@ -148,6 +150,83 @@ def test_wrong_types_are_type_errors_at_once_and_also_where_one_awaits(acme: Any
     asyncio.run(main())
 
 
+def faulty(field: str, call: Any) -> None:
+    with pytest.raises(TypeError, match=f"^{re.escape(field)} must .*, not "):
+        call()
+
+
+def test_an_argument_of_a_wrong_type_is_told_with_its_name(acme: Any) -> None:
+    door, institution = acme
+    for options, name in (
+        ({"store": None}, "store"), ({"store": 5}, "store"), ({"token_brand": b"dw"}, "token_brand"), ({"token_env": 5}, "token_env"),
+        ({"default_decision": 5}, "default_decision"), ({"memory_audit_capacity": "5"}, "memory_audit_capacity"),
+        ({"pool_max": 1.5}, "pool_max"), ({"trusted_proxies": ["10.0.0.1", 5]}, "trusted_proxies[1]"), ({"regions": "US"}, "regions"),
+    ):  # fmt: skip
+        faulty(name, lambda: doorward.Doorward.open(**options))  # type: ignore[arg-type]
+        faulty(name, lambda: doorward.aio.Doorward.open(**options))  # type: ignore[arg-type]
+    faulty("STORE_BACKEND", lambda: doorward.Doorward.open_from_env({"STORE_BACKEND": None}))  # type: ignore[dict-item]
+    faulty("environ", lambda: doorward.Doorward.open_from_env({5: "memory"}))  # type: ignore[dict-item]
+    good = doorward.NewKey("x", "admin")
+    for call, name in (
+        (lambda: door.list_keys(institution, limit="5"), "limit"), (lambda: door.list_keys(institution, limit=5.0), "limit"),
+        (lambda: door.list_keys(institution, order=5), "order"),
+        (lambda: door.create_key(institution, label="x", role="admin", allowed_addresses=["10.0.0.1", 5]), "allowed_addresses[1]"),
+        (lambda: door.create_key(institution, label="x", role="admin", metadata={"a": {1}}), "metadata"),
+        (lambda: door.create_key(institution, label="x", role="admin", metadata={1: 2}), "metadata"),
+        (lambda: door.create_keys(institution, [good, {"label": "x"}]), "keys[1]"),
+        (lambda: door.create_keys(institution, [good, doorward.NewKey(5, "admin")]), "keys[1].label"),  # type: ignore[arg-type]
+        (lambda: door.create_keys(institution, [doorward.NewKey("x", "admin", allowed_addresses=[5])]),  # type: ignore[list-item]
+            "keys[0].allowed_addresses[0]"),
+        (lambda: door.import_keys(institution, [good]), "keys[0]"),
+        (lambda: door.check_position(institution, "US", (5, "USD")), "position"),
+        (lambda: door.check_position(institution, "US", doorward.Position(5, 5)), "currency"),  # type: ignore[arg-type]
+        (lambda: door.check_positions(institution, "US", [doorward.Position(5, "USD"), None]), "positions[1]"),
+        (lambda: doorward.Request(path=5), "path"), (lambda: doorward.Request(peer=5), "peer"),  # type: ignore[arg-type]
+        (lambda: doorward.Request(peer=b"192.0.2.7"), "peer"),  # type: ignore[arg-type]
+        (lambda: doorward.Credentials.from_headers(None), "headers"),  # type: ignore[arg-type]
+        (lambda: doorward.Credentials.from_headers([("a", "b", "c")]), "headers"),  # type: ignore[list-item]
+        (lambda: doorward.Credentials.from_headers("ab"), "headers"),  # type: ignore[arg-type]
+    ):  # fmt: skip
+        faulty(name, call)
+
+
+def test_a_text_that_is_not_unicode_is_refused_by_name_wherever_it_stands(acme: Any) -> None:
+    door, institution = acme
+    text = "a\udc80"
+    for name in ("store", "database_url", "token_brand", "token_env", "default_decision"):
+        refused("not_utf8", name, lambda: doorward.Doorward.open(**{name: text}))  # type: ignore[arg-type]
+    for name in ("method", "path", "request_id", "peer", "forwarded_for"):
+        refused("not_utf8", name, lambda: doorward.Request(**{name: text}))  # type: ignore[arg-type]
+    for name in ("label", "role", "expires_at", "metadata"):
+        options: dict[str, Any] = {"label": "x", "role": "admin", name: text}
+        refused("not_utf8", name, lambda: door.create_key(institution, **options))
+    for name in ("cursor", "order", "status"):
+        refused("not_utf8", name, lambda: door.list_keys(institution, **{name: text}))
+    refused("not_utf8", "regions[1]", lambda: doorward.Doorward.open(regions=["A", text]))
+    refused("not_utf8", "institution_id", lambda: door.get_institution(text))
+    refused("not_utf8", "config", lambda: door.upsert_policy(institution, "US", text))
+    refused("not_utf8", "amount", lambda: door.check_position(institution, "US", doorward.Position(text, "USD")))
+    refused("not_utf8", "since", lambda: door.list_audit_events(since=text))
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001, 2**63, -(2**63) - 1, 10**5000], ids=["0", "-1", "1001", "2^63", "-2^63-1", "10^5000"])
+def test_a_limit_is_from_1_to_1000(acme: Any, limit: int) -> None:
+    door, institution = acme
+    refused("out_of_range", "limit", lambda: door.list_keys(institution, limit=limit))
+    refused("out_of_range", "memory_audit_capacity", lambda: doorward.Doorward.open(memory_audit_capacity=limit and limit * 2**24))
+
+
+def test_what_counts_as_an_int_is_one(acme: Any) -> None:
+    class Two:
+        def __index__(self) -> int:
+            return 2
+
+    door, institution = acme
+    for _ in range(3):
+        door.create_key(institution, label="x", role="admin")
+    assert len(door.list_keys(institution, limit=Two())) == 2
+
+
 def test_credentials_are_texts_bytes_or_headers(acme: Any) -> None:
     door, institution = acme
     token = door.create_key(institution, label="x", role="admin").token.reveal()
@@ -155,7 +234,7 @@ def test_credentials_are_texts_bytes_or_headers(acme: Any) -> None:
     for good in (
         token, token.encode(), doorward.Credentials(token), doorward.Credentials(token.encode()),
         from_headers({"X-API-Key": token}), from_headers([(b"authorization", b"Bearer " + token.encode())]),
-        from_headers(iter([("Accept", "*/*"), ("authorization", f"bearer  {token} ")])),
+        from_headers([["X-API-Key", token]]), from_headers(iter([("Accept", "*/*"), ("authorization", f"bearer  {token} ")])),
     ):  # fmt: skip
         assert door.verify(good) and asyncio.run(door.to_async().verify(good))
     for bad, reason in (

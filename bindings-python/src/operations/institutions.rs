@@ -4,7 +4,7 @@ use doorward::{InstitutionPatch, InstitutionQuery, NewInstitution};
 use pyo3::prelude::*;
 
 use crate::{
-    arguments::{institution, optional, page, regions, text},
+    arguments::{Preset, institution, optional, page, regions, text},
     faces::operations,
 };
 
@@ -34,9 +34,12 @@ operations! {
     /// Lists institutions by creation. Only root may.
     ///
     /// Raises `ValidationError` (limit, cursor); `ForbiddenError`; what a store can answer.
-    #[pyo3(signature = (*, limit = 50, cursor = None, order = "newest_first"))]
-    slow fn list_institutions(&self, py, limit: i64, cursor: Option<&Bound<'_, PyAny>>, order: &str) {
-        let query = InstitutionQuery { page: page(limit, cursor, order)? };
+    #[pyo3(
+        signature = (*, limit = Preset::Unless(50), cursor = None, order = Preset::Unless("newest_first")),
+        text_signature = "($self, *, limit=50, cursor=None, order='newest_first')"
+    )]
+    slow fn list_institutions(&self, py, limit: Preset<'_, u64>, cursor: Option<&Bound<'_, PyAny>>, order: Preset<'_, &'static str>) {
+        let query = InstitutionQuery { page: page(&limit, cursor, &order)? };
     } => list_institutions(&query);
 
     /// Changes an institution. Only root may. What is not given stays as it is.

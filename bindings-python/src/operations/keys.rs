@@ -6,7 +6,7 @@ use doorward::ApiKeyQuery;
 use pyo3::prelude::*;
 
 use crate::{
-    arguments::{self, Expiry, imported_keys, institution, key, key_patch, new_key, new_keys, optional, page},
+    arguments::{self, Expiry, Preset, imported_keys, institution, key, key_patch, new_key, new_keys, optional, page},
     faces::operations,
     time::duration,
 };
@@ -57,10 +57,14 @@ operations! {
     ///
     /// Raises `ValidationError` (limit, cursor); `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can
     /// answer.
-    #[pyo3(signature = (
-        institution_id, *, include_revoked = false, role = None, status = None, limit = 50, cursor = None,
-        order = "newest_first"
-    ))]
+    #[pyo3(
+        signature = (
+            institution_id, *, include_revoked = false, role = None, status = None, limit = Preset::Unless(50), cursor = None,
+            order = Preset::Unless("newest_first")
+        ),
+        text_signature = "($self, institution_id, *, include_revoked=False, role=None, status=None, limit=50, cursor=None, \
+            order='newest_first')"
+    )]
     slow fn list_keys(
         &self,
         py,
@@ -68,16 +72,16 @@ operations! {
         include_revoked: bool,
         role: Option<&Bound<'_, PyAny>>,
         status: Option<&Bound<'_, PyAny>>,
-        limit: i64,
+        limit: Preset<'_, u64>,
         cursor: Option<&Bound<'_, PyAny>>,
-        order: &str,
+        order: Preset<'_, &'static str>,
     ) {
         let query = ApiKeyQuery {
             institution_id: institution(institution_id)?,
             include_revoked,
             role: optional(role, arguments::role)?,
             status: optional(status, arguments::status)?,
-            page: page(limit, cursor, order)?,
+            page: page(&limit, cursor, &order)?,
         };
     } => list_keys(&query);
 

@@ -4,7 +4,7 @@ use doorward::{PolicyHistoryQuery, PolicyQuery};
 use pyo3::prelude::*;
 
 use crate::{
-    arguments::{self, institution, optional, page, version},
+    arguments::{self, Preset, institution, optional, page, version},
     faces::operations,
 };
 
@@ -55,16 +55,19 @@ operations! {
     ///
     /// Raises `ValidationError` (limit, cursor); `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can
     /// answer.
-    #[pyo3(signature = (institution_id, *, limit = 50, cursor = None, order = "newest_first"))]
+    #[pyo3(
+        signature = (institution_id, *, limit = Preset::Unless(50), cursor = None, order = Preset::Unless("newest_first")),
+        text_signature = "($self, institution_id, *, limit=50, cursor=None, order='newest_first')"
+    )]
     slow fn list_policies(
         &self,
         py,
         institution_id: &Bound<'_, PyAny>,
-        limit: i64,
+        limit: Preset<'_, u64>,
         cursor: Option<&Bound<'_, PyAny>>,
-        order: &str,
+        order: Preset<'_, &'static str>,
     ) {
-        let query = PolicyQuery { institution_id: institution(institution_id)?, page: page(limit, cursor, order)? };
+        let query = PolicyQuery { institution_id: institution(institution_id)?, page: page(&limit, cursor, &order)? };
     } => list_policies(&query);
 
     /// Deletes a policy, and gives it back as it was. From then on the configured default decides.
@@ -86,18 +89,21 @@ operations! {
     ///
     /// Raises `ValidationError` (region, limit, cursor); `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a
     /// store can answer.
-    #[pyo3(signature = (institution_id, region, *, limit = 50, cursor = None, order = "newest_first"))]
+    #[pyo3(
+        signature = (institution_id, region, *, limit = Preset::Unless(50), cursor = None, order = Preset::Unless("newest_first")),
+        text_signature = "($self, institution_id, region, *, limit=50, cursor=None, order='newest_first')"
+    )]
     slow fn policy_history(
         &self,
         py,
         institution_id: &Bound<'_, PyAny>,
         region: &Bound<'_, PyAny>,
-        limit: i64,
+        limit: Preset<'_, u64>,
         cursor: Option<&Bound<'_, PyAny>>,
-        order: &str,
+        order: Preset<'_, &'static str>,
     ) {
         let (institution_id, region) = (institution(institution_id)?, arguments::region(region)?);
-        let query = PolicyHistoryQuery { institution_id, region, page: page(limit, cursor, order)? };
+        let query = PolicyHistoryQuery { institution_id, region, page: page(&limit, cursor, &order)? };
     } => policy_history(&query);
 
     /// Asks an institution's policy in a region about a position.

@@ -4,7 +4,7 @@ use doorward::{Actor, AuditQuery};
 use pyo3::prelude::*;
 
 use crate::{
-    arguments::{institution, optional, page, text, time},
+    arguments::{Preset, institution, optional, page, text, time},
     faces::operations,
 };
 
@@ -14,10 +14,14 @@ operations! {
     ///
     /// Raises `ValidationError` (limit, cursor); `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can
     /// answer.
-    #[pyo3(signature = (
-        institution_id = None, *, actor = None, action = None, since = None, until = None, limit = 50, cursor = None,
-        order = "newest_first"
-    ))]
+    #[pyo3(
+        signature = (
+            institution_id = None, *, actor = None, action = None, since = None, until = None, limit = Preset::Unless(50),
+            cursor = None, order = Preset::Unless("newest_first")
+        ),
+        text_signature = "($self, institution_id=None, *, actor=None, action=None, since=None, until=None, limit=50, \
+            cursor=None, order='newest_first')"
+    )]
     slow fn list_audit_events(
         &self,
         py,
@@ -26,9 +30,9 @@ operations! {
         action: Option<&Bound<'_, PyAny>>,
         since: Option<&Bound<'_, PyAny>>,
         until: Option<&Bound<'_, PyAny>>,
-        limit: i64,
+        limit: Preset<'_, u64>,
         cursor: Option<&Bound<'_, PyAny>>,
-        order: &str,
+        order: Preset<'_, &'static str>,
     ) {
         let query = AuditQuery {
             institution_id: optional(institution_id, institution)?,
@@ -36,7 +40,7 @@ operations! {
             action: optional(action, |action| Ok(text(action, "action")?.to_owned()))?,
             since: optional(since, |at| time(at, "since"))?,
             until: optional(until, |at| time(at, "until"))?,
-            page: page(limit, cursor, order)?,
+            page: page(&limit, cursor, &order)?,
         };
     } => list_audit_events(&query);
 }
