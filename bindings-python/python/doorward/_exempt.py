@@ -29,6 +29,8 @@ class Exempt:
         exact = set()
         below = []
         for path in paths:
+            if not isinstance(path, str):
+                raise TypeError(f"exempt is a list of paths, and {path!r} is no text")
             stem = path[:-1] if path.endswith("/*") else path
             if stem == "/" != path or "*" in stem or not _plain(stem):
                 raise ValueError(f"exempt: {path!r} is neither a plain path nor one followed by /*")

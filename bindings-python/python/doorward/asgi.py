@@ -53,7 +53,7 @@ class AuthMiddleware:
 
     def __init__(self, app: App, door: aio.Doorward | Doorward, *, exempt: Iterable[str] = ()) -> None:
         self.app = app
-        self._door = door.to_async() if isinstance(door, Doorward) else door
+        self._door = awaited(door)
         self._exempt = Exempt(exempt)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,6 +73,15 @@ class AuthMiddleware:
             await self.app(scope, exchange.receive, exchange.send)
         except DoorwardError as error:
             await exchange.refuse(error)
+
+
+def awaited(door: aio.Doorward | Doorward) -> aio.Doorward:
+    """The door for asyncio. Something else is told at once, and not with the first request."""
+    if isinstance(door, Doorward):
+        return door.to_async()
+    if isinstance(door, aio.Doorward):
+        return door
+    raise TypeError(f"door must be a Doorward, opened already, not {type(door).__name__}")
 
 
 class Caller:

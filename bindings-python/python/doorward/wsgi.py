@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from . import aio
+from . import aio, asgi
 from ._doorward import Credentials, Doorward, Request
 from ._exempt import Exempt
 from ._problem import problem
@@ -45,7 +45,7 @@ class AuthMiddleware:
 
     def __init__(self, app: WSGIApplication, door: Doorward | aio.Doorward, *, exempt: Iterable[str] = ()) -> None:
         self.app = app
-        self._door = door if isinstance(door, Doorward) else door.to_blocking()
+        self._door = asgi.awaited(door).to_blocking()
         self._exempt = Exempt(exempt)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

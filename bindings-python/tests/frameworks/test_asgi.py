@@ -12,6 +12,8 @@ import pytest
 from house import House
 
 import doorward
+import doorward.aio
+import doorward.wsgi
 from doorward.asgi import AuthMiddleware
 
 Scope = dict[str, Any]
@@ -20,14 +22,19 @@ DENIAL = {"websocket.http.response": {}}
 
 
 def ask(
-    app: Any, path: str = "/", headers: Mapping[str, str] | Iterable[tuple[str, str]] = (), kind: str = "http", **scope: Any
+    app: Any,
+    path: str = "/",
+    headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    kind: str = "http",
+    pair: type = tuple,
+    **scope: Any,
 ) -> list[Message]:
-    """What the application sends for one request or websocket."""
+    """What the application sends for one request or websocket. Each header is a pair of this type."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     whole = {
         "type": kind,
         "path": path,
-        "headers": [(name.encode(), value.encode("latin-1")) for name, value in pairs],
+        "headers": [pair((name.encode(), value.encode("latin-1"))) for name, value in pairs],
         "client": ("192.0.2.7", 4711),
         **({"method": "GET"} if kind == "http" else {}),
         **scope,
@@ -303,3 +310,21 @@ def test_a_websocket_that_is_gone_is_not_closed_again(house: House) -> None:
     with pytest.raises(doorward.ForbiddenError):
         app = AuthMiddleware(failing(FORBIDDEN, after=until_gone), house.door)
         ask(app, kind="websocket", headers=house.bearer(house.reader))
+
+
+@pytest.mark.parametrize("pair", [list, tuple])
+def test_a_header_may_be_a_list_or_a_tuple(house: House, pair: type) -> None:
+    start, _ = ask(AuthMiddleware(hello, house.door), headers=house.bearer(house.admin), pair=pair)
+    assert start["status"] == 200
+
+
+def test_a_path_that_is_no_text_is_the_callers_fault(house: House) -> None:
+    status, _, document = told(ask(AuthMiddleware(hello, house.door), "/\udc80", house.bearer(house.admin)))
+    assert (status, document["field"], document["reason"]) == (400, "path", "not_utf8")
+
+
+@pytest.mark.parametrize("door", [None, "door", doorward.aio.Doorward])
+def test_what_is_no_door_is_told_at_once(door: Any) -> None:
+    for middleware in (AuthMiddleware, doorward.wsgi.AuthMiddleware):
+        with pytest.raises(TypeError, match="door must be a Doorward"):
+            middleware(hello, door)

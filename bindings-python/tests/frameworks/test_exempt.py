@@ -1,5 +1,7 @@
 """Which paths need no key."""
 
+from typing import Any
+
 import pytest
 from doorward._exempt import Exempt
 
@@ -69,3 +71,9 @@ def test_a_rule_that_means_nothing_certain_is_refused(path: str) -> None:
 def test_one_path_alone_is_no_list() -> None:
     with pytest.raises(TypeError):
         Exempt("/health")
+
+
+@pytest.mark.parametrize("paths", ["/health", [5], [b"/health"]])
+def test_what_is_no_list_of_texts_is_a_type_error(paths: Any) -> None:
+    with pytest.raises(TypeError, match="exempt is a list of paths"):
+        Exempt(paths)
