@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -72,8 +72,10 @@ def served(command: list[str], variables: Mapping[str, str], folder: Path) -> It
                 socket.create_connection(("127.0.0.1", port), 1).close()
                 break
             except OSError:
+                # Not yet, unless it has ended.
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(0.05)
                 assert process.poll() is None and time.monotonic() < deadline, log.read_text()
-                time.sleep(0.05)
         yield Server(port, process)
         process.send_signal(signal.SIGTERM)
         process.wait(30)

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import psycopg
 import pytest
 
 import doorward
 import doorward.aio
 from doorward._doorward import testkit  # type: ignore[attr-defined]
-from stores import fresh, server
+from stores import Locked, fresh
 
 if sys.platform != "win32":
     import uvloop
@@ -116,14 +115,14 @@ def test_two_hundred_lookups_are_all_under_way_at_once(postgres: dict[str, str],
     async def main() -> None:
         async with await doorward.aio.Doorward.open_from_env(postgres) as door:
             _, token = await opened(door)
-            with psycopg.connect(server()) as locker:
-                # While the table is locked no lookup can be answered: those that are begun pile up.
-                locker.execute(f"LOCK TABLE {postgres['DOORWARD_SCHEMA']}.api_keys IN ACCESS EXCLUSIVE MODE")
+            with Locked(postgres) as lock:
+                # While the tables are locked no lookup can be answered: those that are begun pile up.
                 tasks = [asyncio.ensure_future(door.verify(token)) for _ in range(200)]
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(0)
+                lock.wait_for_others()
                 assert not any(task.done() for task in tasks)
-                locker.rollback()
-            verdicts = await asyncio.wait_for(asyncio.gather(*tasks), 4)
+                lock.release()
+                verdicts = await asyncio.wait_for(asyncio.gather(*tasks), 4)
             assert all(verdicts)
 
     run(main())
@@ -133,14 +132,14 @@ def test_to_cancel_ends_the_waiting_and_not_the_operation(postgres: dict[str, st
     async def main() -> None:
         async with await doorward.aio.Doorward.open_from_env(postgres) as door:
             await opened(door)
-            with psycopg.connect(server()) as locker:
-                locker.execute(f"LOCK TABLE {postgres['DOORWARD_SCHEMA']}.institutions IN ACCESS EXCLUSIVE MODE")
+            with Locked(postgres) as lock:
                 task = asyncio.ensure_future(door.create_institution("Late", id="late"))
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0)
+                lock.wait_for_others()
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task
-                locker.rollback()
+                lock.release()
             for _ in range(100):
                 page = await door.list_institutions()
                 if any(institution.id == "late" for institution in page):
@@ -238,7 +237,9 @@ def test_a_loop_that_is_closed_while_an_answer_is_on_its_way_is_let_go(tmp_path:
 
         async def cancelled() -> None:
             task = asyncio.ensure_future(door.to_async().get_institution("nobody"))
-            await asyncio.sleep(0.05)
+            # Once for the task to begin, once more for an answer that it must not have.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
             assert not task.done()
 
         loop = asyncio.new_event_loop()
@@ -285,3 +286,22 @@ def test_the_bell_is_no_socket_of_pythons(tmp_path: Path) -> None:
         asyncio.run(main())
         gc.collect()
         assert not [thing for thing in gc.get_objects() if isinstance(thing, socket.socket) and thing.fileno() >= 0]
+
+
+class Blind(asyncio.SelectorEventLoop):
+    """A loop that watches no sockets for others, as asyncio's usual one on Windows."""
+
+    def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:
+        raise NotImplementedError
+
+
+def test_a_loop_that_watches_no_sockets_is_told_which_one_does(tmp_path: Path) -> None:
+    with fresh("sqlite", tmp_path) as variables, doorward.Doorward.open_from_env(variables) as door, doorward.Doorward.open() as memory:
+        loop = Blind()
+        # Its own socket it may watch.
+        try:
+            with pytest.raises(RuntimeError, match="Blind watches no sockets.* use asyncio.SelectorEventLoop"):
+                loop.run_until_complete(door.to_async().create_institution("Acme Bank"))
+            assert not loop.run_until_complete(memory.to_async().verify("x"))
+        finally:
+            loop.close()

@@ -187,13 +187,16 @@ ENDS = {
     "a closed door": "door.close()",
     "a door in a cycle": "cycle = [door]; cycle.append(cycle)",
     "a daemon thread in the middle of calls": """
-        import threading, time
+        import threading
+        begun = threading.Barrier(5)
         def calls():
+            door.list_institutions()
+            begun.wait()
             while True:
                 door.list_institutions()
         for _ in range(4):
             threading.Thread(target=calls, daemon=True).start()
-        time.sleep(0.2)
+        begun.wait()
     """,
     "answers that nobody awaits": """
         for _ in range(50):
@@ -215,12 +218,14 @@ ENDS = {
         loop.close()
     """,
     "a daemon thread with a loop that never ends": """
-        import asyncio, threading, time
+        import asyncio, threading
+        begun = threading.Event()
         async def calls():
             while True:
                 await door.to_async().list_institutions()
+                begun.set()
         threading.Thread(target=lambda: asyncio.run(calls()), daemon=True).start()
-        time.sleep(0.2)
+        begun.wait()
     """,
     "SystemExit within a coroutine": """
         import asyncio
@@ -250,6 +255,26 @@ def test_a_killed_process_has_what_it_was_told_is_stored(lasting: dict[str, str]
     assert ended.returncode == -signal.SIGKILL, ended
     with doorward.Doorward.open_from_env(lasting) as door:
         assert door.get_institution(ended.stdout.strip()).name == "Acme Bank"
+
+
+def test_a_second_interpreter_of_a_process_is_told_that_it_cannot() -> None:
+    program = """
+        import doorward
+        try:
+            import _interpreters as interpreters
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+        second = interpreters.create()
+        program = "try:\\n import doorward\\nexcept ImportError as e:\\n assert 'subinterpreters' in str(e)\\nelse:\\n raise SystemError"
+        failed = None
+        try:
+            failed = getattr(interpreters, "run_string")(second, program)
+        finally:
+            interpreters.destroy(second)
+        assert failed is None, failed
+        assert not doorward.Doorward.open().verify("x")
+    """
+    clean(program)
 
 
 def test_no_secret_is_in_what_a_crash_prints() -> None:
