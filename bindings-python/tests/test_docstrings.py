@@ -26,13 +26,18 @@ STANDS_FOR = {
 INTERNAL = {"Mailbox", "Pending"}
 
 
-def functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, Any]]:
-    """The functions of the stub that people call, each with what it is in the module."""
+Described = ast.FunctionDef | ast.ClassDef
+
+
+def described(tree: ast.Module) -> Iterator[tuple[Described, Any]]:
+    """The classes of the stub and what people call, each with what it is in the module."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             yield node, getattr(_doorward, node.name)
         if isinstance(node, ast.ClassDef) and node.name not in INTERNAL:
             owner = getattr(_doorward, STANDS_FOR.get(node.name, node.name))
+            if node.name not in STANDS_FOR:
+                yield node, owner
             for member in node.body:
                 if isinstance(member, ast.FunctionDef) and not member.name.startswith("_"):
                     yield member, getattr(owner, member.name)
@@ -42,10 +47,10 @@ def docstring(thing: Any) -> str:
     return inspect.cleandoc(thing.__doc__ or "")
 
 
-def write(lines: list[str], node: ast.FunctionDef, text: str) -> None:
-    """Puts the docstring in place of the function's body."""
+def write(lines: list[str], node: Described, text: str) -> None:
+    """Puts the docstring where the old one is, or the dots that are the body of a function."""
     body = node.body[0]
-    assert len(node.body) == 1 and body.end_lineno is not None
+    assert isinstance(body, ast.Expr) and isinstance(body.value, ast.Constant) and body.end_lineno is not None
     before = lines[body.lineno - 1][: body.col_offset].rstrip()
     indent = " " * (node.col_offset + 4)
     first, *rest = text.splitlines()
@@ -59,7 +64,7 @@ def write(lines: list[str], node: ast.FunctionDef, text: str) -> None:
 
 def test_the_stub_has_the_docstrings_of_the_module() -> None:
     text = STUB.read_text()
-    different = [(node, thing) for node, thing in functions(ast.parse(text)) if ast.get_docstring(node) != docstring(thing)]
+    different = [(node, thing) for node, thing in described(ast.parse(text)) if ast.get_docstring(node) != docstring(thing)]
     if os.environ.get("WRITE_DOCSTRINGS"):
         lines = text.splitlines()
         for node, thing in reversed(different):
@@ -70,6 +75,6 @@ def test_the_stub_has_the_docstrings_of_the_module() -> None:
 
 
 def test_everything_that_people_call_is_described() -> None:
-    described = {thing: docstring(thing) for _, thing in functions(ast.parse(STUB.read_text()))}
-    assert described
-    assert [thing for thing, text in described.items() if not text] == []
+    texts = {thing: docstring(thing) for _, thing in described(ast.parse(STUB.read_text()))}
+    assert texts
+    assert [thing for thing, text in texts.items() if not text] == []

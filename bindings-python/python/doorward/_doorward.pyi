@@ -158,7 +158,7 @@ class ApiKey(_Plain):
 
 @final
 class Token:
-    """A token that was just made. `reveal` shows it, this once; everything else shows its hint. It cannot be pickled."""
+    """A token that was just made. `reveal` shows it; everything else shows its hint. It cannot be pickled."""
 
     def reveal(self) -> str:
         """The secret itself, to be handed to its owner and to nobody else."""
@@ -807,8 +807,8 @@ class _Operations:
 
 @final
 class Doorward(_Operations):
-    """The handle to keys and policies. Its methods block for as long as the store takes (not at all in memory), without
-    holding other threads up. May be shared by threads; goes on working in a forked child. As a context manager it closes.
+    """The handle to keys and policies. Its methods block for as long as the store takes (not at all in memory), without holding
+    other threads up. May be shared by threads; goes on working in a forked child. As a context manager it closes.
 
     The operations act for the host's own trusted code: nothing is asked of permission, and the audit trail names the actor
     `system`. `session` gives the same on behalf of a caller.
@@ -898,8 +898,9 @@ class Doorward(_Operations):
 
 @final
 class Session(_Operations):
-    """The door bound to an authenticated caller, for one request: its methods check what the caller may do, act, and write
-    the audit trail. Each of its changes checks again that the caller's key is still good."""
+    """The door bound to an authenticated caller, for one request: its methods check what the caller may do, act, and write the
+    audit trail. Each of its changes checks again that the caller's key is still good.
+    """
 
     @property
     def context(self) -> AuthContext:
@@ -1120,9 +1121,9 @@ class _AsyncOperations:
 
 @final
 class AsyncDoorward(_AsyncOperations):
-    """The handle for asyncio: the methods of `doorward.Doorward`, to be awaited. What memory can answer is answered on the
-    spot; the rest comes through the running loop. Works in any number of loops at once. As an asynchronous context manager
-    it closes."""
+    """The handle for asyncio: the methods of `doorward.Doorward`, to be awaited. What memory can answer is answered on the spot;
+    the rest comes through the running loop. Works in any number of loops at once. As an asynchronous context manager it closes.
+    """
 
     @staticmethod
     def open(
