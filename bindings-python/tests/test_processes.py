@@ -167,7 +167,7 @@ def test_workers_of_gunicorn_with_preload(lasting: dict[str, str], used: bool, t
         assert (server.ask("GET", "/").status, server.ask("GET", "/").body) == (401, b"missing")
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop", "asyncio:SelectorEventLoop"])
 def test_workers_of_uvicorn(lasting: dict[str, str], loop: str, tmp_path: Path) -> None:
     institution, token = issue(lasting)
     command = ["-m", "uvicorn", "asgi:app", "--app-dir", str(PROGRAMS), "--loop", loop, "--lifespan", "on"]

@@ -31,7 +31,12 @@ def _mailbox(loop: AbstractEventLoop) -> Mailbox:
     mailbox = known() if known is not None else None
     if mailbox is None or not mailbox.is_ours():
         mailbox = Mailbox()
-        loop.add_reader(mailbox.fileno(), _hand_out, mailbox)
+        try:
+            loop.add_reader(mailbox.fileno(), _hand_out, mailbox)
+        except NotImplementedError:
+            raise RuntimeError(
+                f"{type(loop).__name__} watches no sockets, through which answers come: use asyncio.SelectorEventLoop"
+            ) from None
         _mailboxes[loop] = ref(mailbox)
     return mailbox
 

@@ -2,6 +2,9 @@
 
 An operation is under way from the call on; to cancel the task that awaits it ends the waiting, not the operation.
 
+The loop must be able to watch sockets (``add_reader``). On Windows asyncio's usual one cannot: where records are not in memory,
+run ``asyncio.SelectorEventLoop`` there, for instance by ``asyncio.run(main(), loop_factory=asyncio.SelectorEventLoop)``.
+
 >>> import asyncio, doorward.aio
 >>> async def main():
 ...     async with await doorward.aio.Doorward.open() as door:

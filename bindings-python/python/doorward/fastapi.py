@@ -42,7 +42,7 @@ def install(app: FastAPI, door: aio.Doorward | Doorward) -> None:
     A mounted application needs it as well. ``doorward.asgi.AuthMiddleware`` is not needed for the dependencies to work; where it
     is there too, nobody is authenticated twice.
     """
-    app.state.doorward = door.to_async() if isinstance(door, Doorward) else door
+    app.state.doorward = asgi.awaited(door)
     app.add_exception_handler(DoorwardError, _answer)
 
 
@@ -78,7 +78,8 @@ async def require_auth(
 def require_role(role: Role | str) -> Callable[..., Awaitable[AuthContext]]:
     """A dependency that wants at least this role: ``root`` does where ``admin`` is asked for, and both where ``read_only`` is.
 
-    Others are answered with 403. A session checks roles by itself; this is for what an application does without one.
+    Others are answered with 403. A session checks roles by itself; this is for what an application does without one, and leaves
+    no entry in the audit trail, which tells of operations of doorward alone.
     """
     return _AT_LEAST[Role(role)]
 
