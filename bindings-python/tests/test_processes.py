@@ -109,6 +109,51 @@ def test_a_forked_child_of_memory_has_its_parents_records() -> None:
     clean(program)
 
 
+def test_a_fork_in_the_middle_of_other_threads_calls_harms_neither_side(variables: dict[str, str]) -> None:
+    program = """
+        import asyncio, os, threading
+        import doorward
+        door = doorward.Doorward.open_from_env()
+        institution = door.create_institution("Acme Bank").id
+        token = door.create_key(institution, label="ci", role="admin").token.reveal()
+        begun, ended = threading.Barrier(4), threading.Event()
+        def blocking():
+            while not ended.is_set():
+                assert door.verify(token) and not door.verify("other")
+                door.create_key(institution, label="parent", role="read_only")
+        async def calls(rounds):
+            asynchronous = door.to_async()
+            while rounds():
+                await asyncio.gather(*(asynchronous.verify(token) for _ in range(3)), asynchronous.get_institution(institution))
+        def awaited():
+            asyncio.run(calls(lambda: not ended.is_set()))
+        def after_the_first(work):
+            door.verify(token)
+            begun.wait()
+            work()
+        threads = [threading.Thread(target=after_the_first, args=(work,)) for work in (blocking, blocking, awaited)]
+        for thread in threads:
+            thread.start()
+        begun.wait()
+        for _ in range(15):
+            child = os.fork()
+            if child == 0:
+                assert door.verify(token) and not door.verify("other")
+                door.create_key(institution, label="child", role="read_only")
+                once = iter([True])
+                asyncio.run(calls(lambda: next(once, False)))
+                door.close()
+                os._exit(7)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        ended.set()
+        for thread in threads:
+            thread.join()
+        assert door.verify(token)
+        door.close()
+    """
+    clean(program, variables)
+
+
 def test_a_fork_within_a_coroutine_leaves_the_parents_loop_alone(lasting: dict[str, str]) -> None:
     institution, token = issue(lasting)
     program = """
