@@ -6,7 +6,6 @@
 // the hand-written way. Only the ratios mean something on another machine.
 
 import crypto from 'node:crypto';
-import { createRequire } from 'node:module';
 
 import { Doorward } from '../index.mjs';
 
