@@ -6,8 +6,10 @@ const { Gate } = require('./lib/http/gate.js');
 const { problem, report } = require('./lib/http/problem.js');
 const { lacking } = require('./lib/http/roles.js');
 
-async function authenticate(app, { door, exempt }) {
-  const gate = new Gate(door, { exempt });
+async function authenticate(app, given) {
+  // What is left out here is for Fastify, which gives everything that was registered.
+  const { door, prefix, logLevel, logSerializers, ...options } = given;
+  const gate = new Gate(door, options);
   for (const name of ['auth', 'doorward']) if (!app.hasRequestDecorator(name)) app.decorateRequest(name, null);
   app.addHook('onRequest', async (request, reply) => {
     try {

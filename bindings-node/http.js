@@ -3,7 +3,7 @@
 
 const { DoorwardError } = require('./lib/error.js');
 const { Gate } = require('./lib/http/gate.js');
-const { answer } = require('./lib/http/problem.js');
+const { answer, logOf } = require('./lib/http/problem.js');
 const { lacking } = require('./lib/http/roles.js');
 
 function authenticate(door, handler, options) {
@@ -35,8 +35,8 @@ function answerErrors(error, request, response) {
 }
 
 /** Ends an answer that had begun when the error came, so that nobody takes it for whole. */
-function cut(error, { log = console }, response) {
-  log.error(error, 'doorward: the answer had begun');
+function cut(error, request, response) {
+  logOf(request).error(error, 'doorward: the answer had begun');
   response.destroy();
 }
 

@@ -25,7 +25,7 @@ function plainToken(credentials) {
     else authorization = headers[at + 1];
   }
   if (key === undefined) return authorization === undefined ? undefined : BEARER.exec(authorization)?.groups.token;
-  return PLAIN.test(key) ? key : undefined;
+  return typeof key === 'string' && PLAIN.test(key) ? key : undefined;
 }
 
 const KNOWN = new Set(['method', 'path', 'requestId', 'peer', 'forwardedFor']);

@@ -15,14 +15,14 @@ const { problem } = require('../lib/http/problem.js');
 const exempt = new Exempt(['/', '/health', '/docs/*', '/a b/ü/*']);
 
 test('what is listed is exempt', () => {
-  const listed = ['/', '/health', '/docs/', '/docs/index.html', '/docs/a/b', '/docs/.well-known', '/docs/a..b'];
+  const listed = ['/', '/health', '/docs/index.html', '/docs/a/b', '/docs/.well-known', '/docs/a..b'];
   for (const path of [...listed, '/docs/a%20b', '/a%20b/%C3%BC/x']) assert.ok(exempt.covers(path), path);
 });
 
 test('what only looks like it needs a key', () => {
   for (const path of [
     ...['', 'health', '*', '/health/', '/healthy', '/Health', '/health\n', '/health?x', '/health#x', '//health', '//', '/%68ealth'],
-    ...['/docs', '/docsx', '/DOCS/x', '/docs/../keys', '/docs/..', '/docs/.', '/docs/./../keys', '/docs//keys', '/docs//'],
+    ...['/docs', '/docs/', '/docsx', '/DOCS/x', '/docs/../keys', '/docs/..', '/docs/.', '/docs/./../keys', '/docs//keys', '/docs//'],
     ...['/docs/..\\keys', '/docs\\x', '/docs/%2e%2e/keys', '/docs/%252e%252e/keys', '/docs/x%00', '/docs/x\0', '/docs/x\r\n'],
     ...['/docs/%2e', '/docs/%5c', '/docs/%2f', '/docs/x%25', '/docs/%zz', '/docs/%ff', '/%64ocs/x', '/keys/../docs/x', '/./docs/x'],
     ...['http://host/docs/x', '/a b/ü/x', '/a+b/%C3%BC/x'],

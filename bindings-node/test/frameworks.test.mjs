@@ -115,7 +115,7 @@ for (const framework of FRAMEWORKS) {
       });
 
       test('exempt paths need no key, and nobody is known there', async () => {
-        for (const path of ['/health', '/health?x=1', '/docs/', '/docs/a/b', '/docs/a%20b']) {
+        for (const path of ['/health', '/health?x=1', '/docs/a/b', '/docs/a%20b']) {
           for (const key of [undefined, 'nobody', here.admin]) {
             const { status, text } = await ask(port, path, { key });
             assert.deepEqual([status, text], [200, '{"auth":null,"session":false}'], path);
@@ -127,7 +127,7 @@ for (const framework of FRAMEWORKS) {
         const tricks = [
           ...['/health/', '/Health', '/health/../admin', '/health/..', '/health%2f..%2fadmin', '/%68ealth', '/health%00', '/health;x'],
           ...['//health', '///health', '/./health', '/x/../health', '/%2e%2e/health', '/%2E/health', '/health#x', '/health%3F'],
-          ...['/docs', '/docs/../admin', '/docs/%2e%2e/admin', '/docs/.%2e/admin', '/docs/..%2fadmin', '/docs/%2e%2e%2fadmin'],
+          ...['/docs', '/docs/', '/docs/../admin', '/docs/%2e%2e/admin', '/docs/.%2e/admin', '/docs/..%2fadmin', '/docs/%2e%2e%2fadmin'],
           ...['/docs/..\\admin', '/docs/..%5cadmin', '/docs//admin', '/docs/%2f/admin', '/docs/%252e%252e/admin', '/docs/x%0d%0a'],
           ...['/%64ocs/x', '/DOCS/x', '/docs%2Fx', 'http://127.0.0.1/health', 'http://x/docs/a', '/docs/%ff', '/docs/%', '/docs/x%'],
         ];

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import express from 'express';
+import fc from 'fast-check';
 import fastify from 'fastify';
 
 import { Doorward, DoorwardError } from '../index.mjs';
@@ -91,6 +92,56 @@ test('Express: a role without authentication before it is a fault of the program
   assert.deepEqual(await statuses(http.createServer(app), '/bare', '/forged'), { '/bare': [500, 500], '/forged': [500, 500] });
 });
 
+const PIECES = ['/', '/', '/', 'health', 'docs', 'x', '..', '.', '%2e', '%2F', '%5c', '\\', '%64ocs', 'HEALTH', ';', '#', '?', '%00', '%25', '%'];
+const path = fc.array(fc.constantFrom(...PIECES), { maxLength: 8 }).map((pieces) => `/${pieces.join('')}`);
+const OPEN = { exempt: ['/health', '/docs/*'] };
+
+/** Without a key nobody comes to what is not exempt, whatever a router makes of the path. */
+async function nobodyComesIn(port) {
+  let seen = 0;
+  await fc.assert(
+    fc.asyncProperty(path, async (path) => {
+      const { status, text } = await ask(port, path);
+      if (status === 200) seen += 1;
+      assert.ok(status === 200 ? text === 'open' : status === 401 || status === 400 || status === 404, `${status} ${text}`);
+    }),
+    { numRuns: 1500, examples: [['/health'], ['/docs/x']] },
+  );
+  assert.ok(seen >= 2);
+}
+
+test('Express: no path leads anywhere else without a key', async () => {
+  const app = express();
+  app.use(ofExpress.authenticate(door, OPEN));
+  app.get(['/health', '/docs/{*rest}'], (_, response) => response.send('open'));
+  app.get('/:any/:other', (_, response) => response.send('closed'));
+  app.use((_, response) => response.send('closed'));
+  const server = http.createServer(app).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    await nobodyComesIn(server.address().port);
+  } finally {
+    await new Promise((resolve) => server.close(resolve).closeAllConnections());
+  }
+});
+
+test('Fastify: no path leads anywhere else without a key, however its router reads them', async () => {
+  const loose = { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, caseSensitive: false, useSemicolonDelimiter: true };
+  for (const routerOptions of [{}, loose]) {
+    const app = fastify({ routerOptions });
+    await app.register(ofFastify.authenticate, { door, ...OPEN });
+    for (const route of ['/health', '/docs/*']) app.get(route, () => 'open');
+    app.get('/:any/:other', () => 'closed');
+    app.get('/*', () => 'closed');
+    await app.listen({ host: '127.0.0.1', port: 0 });
+    try {
+      await nobodyComesIn(app.server.address().port);
+    } finally {
+      await app.close();
+    }
+  }
+});
+
 test('Fastify: the plugin is for the scope in which it is registered, and for those within', async () => {
   const app = fastify();
   app.get('/open', (request) => ({ auth: request.auth }));
@@ -154,6 +205,8 @@ test('Fastify: it is registered by its name, and a wrong rule stops the applicat
   await app.close();
   const wrong = fastify();
   await assert.rejects(async () => wrong.register(ofFastify.authenticate, { door, exempt: ['health'] }), /exempt/);
+  const misspelt = fastify();
+  await assert.rejects(async () => misspelt.register(ofFastify.authenticate, { door, exmept: ['/health'] }), /exmept/);
 });
 
 test('Fastify: the handler of errors hands on what is none of doorward\'s, and may be the application\'s own', async () => {
@@ -181,7 +234,7 @@ test('http: an answer that had begun when the error came is cut, and the server 
   const logged = [];
   const handler = async (request, response) => {
     if (request.url === '/x') return response.end('x');
-    request.log = { error: (error) => logged.push(error) };
+    request.log = { warn() {}, error: (error) => logged.push(error) };
     response.write('begun');
     await request.doorward.getInstitution('another');
   };
@@ -189,9 +242,10 @@ test('http: an answer that had begun when the error came is cut, and the server 
   await once(server, 'listening');
   const { port } = server.address();
   await assert.rejects(ask(port, '/', { key: token }));
-  assert.ok(logged.length === 1 && logged[0] instanceof DoorwardError);
-  assert.equal((await ask(port, '/x', { key: token })).text, 'x');
+  const { text } = await ask(port, '/x', { key: token });
   await new Promise((resolve) => server.close(resolve).closeAllConnections());
+  assert.ok(logged.length === 1 && logged[0] instanceof DoorwardError);
+  assert.equal(text, 'x');
 });
 
 test('http: a request over a socket of the file system comes from nowhere, and is let in', async () => {

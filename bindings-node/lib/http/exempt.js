@@ -2,8 +2,9 @@
 // Which paths need no API key.
 //
 // A path is compared as it was sent, since that is what routers compare, letter by letter: `/health` exempts that path alone,
-// `/docs/*` everything below `/docs/`. One that others might read as another path is never exempt: one with an empty segment
-// (`//`), a segment `.` or `..`, a backslash, a control character, or a percent sign that is left after decoding.
+// `/docs/*` everything below `/docs/`, but not `/docs/`, which many routers take for `/docs`. One that others might read as
+// another path is never exempt: one with an empty segment (`//`), a segment `.` or `..`, a backslash, a control character, or a
+// percent sign that is left after decoding.
 
 const AMBIGUOUS = /\/\/|\/\.{1,2}(?:\/|$)|[\\%\x00-\x1f\x7f]/;
 
@@ -28,7 +29,7 @@ class Exempt {
 
   /** Whether this path, as it was sent, needs no API key. */
   covers(path) {
-    if (!this.#exact.has(path) && !this.#below.some((stem) => path.startsWith(stem))) return false;
+    if (!this.#exact.has(path) && !this.#below.some((stem) => path.length > stem.length && path.startsWith(stem))) return false;
     const read = decoded(path);
     return read !== undefined && isPlain(read);
   }

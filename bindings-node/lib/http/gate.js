@@ -43,7 +43,7 @@ function told({ method, headers, socket }, url, id) {
   return {
     method,
     path: decoded(path) ?? path,
-    requestId: requestId === undefined ? undefined : String(requestId),
+    requestId: requestId == null ? undefined : String(requestId),
     peer: peer?.includes('%') ? undefined : peer,
     forwardedFor: Array.isArray(forwarded) ? forwarded.join(', ') : forwarded,
   };

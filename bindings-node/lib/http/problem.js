@@ -18,24 +18,27 @@ function problem({ status, kind, reason, field, message, retryable, retryAfter }
     Object.assign(document, { detail: message, reason, field });
   }
   if (retryable) headers['retry-after'] = String(Math.max(1, Math.ceil((retryAfter ?? 0) / 1000)));
-  const body = Buffer.from(JSON.stringify(document));
-  headers['content-length'] = String(body.length);
-  return { status, headers, body };
+  return { status, headers, body: Buffer.from(JSON.stringify(document)) };
 }
 
-/** Says to the host what the caller is not told: to the log of the request, as Fastify and pino-http put it there. */
-function report(error, { log = console }) {
+/** The log of a request, as Fastify and pino-http put it there. */
+function logOf({ log }) {
+  return typeof log?.warn === 'function' && typeof log.error === 'function' ? log : console;
+}
+
+/** Says to the host what the caller is not told. */
+function report(error, request) {
   if (error.status < 500) return;
   const said = `doorward: answered with ${error.status}: ${error.message}`;
-  if (error.kind === 'Unavailable') log.warn(said);
-  else log.error(error, said);
+  if (error.kind === 'Unavailable') logOf(request).warn(said);
+  else logOf(request).error(error, said);
 }
 
 /** Answers a request of Node's with an error. */
 function answer(error, request, response) {
   report(error, request);
   const { status, headers, body } = problem(error);
-  response.writeHead(status, headers).end(body);
+  response.writeHead(status, { ...headers, 'content-length': body.length }).end(body);
 }
 
-module.exports = { answer, problem, report };
+module.exports = { answer, logOf, problem, report };
