@@ -6,19 +6,13 @@
 // the hand-written way. Only the ratios mean something on another machine.
 
 import crypto from 'node:crypto';
-import { createRequire } from 'node:module';
 
 import { Doorward } from '../index.mjs';
+import { cpu, median } from './clock.mjs';
 
 const ROUNDS = 15;
 const CALLS = 200_000;
 const NOBODY = 'ak_0123456789abcdef0123456789abcdef0123456789abcdef';
-
-/** The thread's own time where Node tells it, else the process's, in nanoseconds. */
-const cpu = () => {
-  const { user, system } = process.threadCpuUsage?.() ?? process.cpuUsage();
-  return (user + system) * 1000;
-};
 
 /** The way that people write themselves. */
 function byHand(records) {
@@ -54,7 +48,7 @@ function measure(contenders, tokens, isGood) {
       if (round > 0) times[which].push(took / tokens.length);
     });
   }
-  return times.map((each) => each.sort((a, b) => a - b)[Math.floor(each.length / 2)]);
+  return times.map(median);
 }
 
 function print(title, contenders, medians) {
