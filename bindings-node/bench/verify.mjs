@@ -8,6 +8,7 @@
 import crypto from 'node:crypto';
 
 import { Doorward } from '../index.mjs';
+import { cpu, median } from './clock.mjs';
 
 const ROUNDS = 15;
 const CALLS = 200_000;
@@ -17,12 +18,6 @@ const NOBODY = 'ak_0123456789abcdef0123456789abcdef0123456789abcdef';
 const NAMES = ['Host', 'User-Agent', 'Accept', 'Accept-Language', 'Accept-Encoding', 'Referer', 'Connection', 'Cookie', 'Content-Type', 'Origin'];
 const BROWSER = NAMES.flatMap((name) => [name, 'what a browser sends']);
 const REQUEST = { method: 'POST', path: '/v1/orders', requestId: 'req-0123456789', peer: '192.0.2.7', forwardedFor: undefined };
-
-/** The thread's own time where Node tells it, else the process's, in nanoseconds. */
-const cpu = () => {
-  const { user, system } = process.threadCpuUsage?.() ?? process.cpuUsage();
-  return (user + system) * 1000;
-};
 
 /** The way that people write themselves. */
 function byHand(records) {
@@ -58,7 +53,7 @@ function measure(contenders, tokens, isGood) {
       if (round > 0) times[which].push(took / tokens.length);
     });
   }
-  return times.map((each) => each.sort((a, b) => a - b)[Math.floor(each.length / 2)]);
+  return times.map(median);
 }
 
 function print(title, contenders, medians) {
