@@ -1,6 +1,8 @@
 'use strict';
 // The handle, and the session that binds it to a caller.
 
+const { isIP } = require('node:net');
+
 const { freeze } = require('./answers.js');
 const { encode, position } = require('./arguments.js');
 const { fit, parse } = require('./calls.js');
@@ -8,7 +10,7 @@ const { Unfit } = require('./error.js');
 const { opened, openedSync } = require('./opening.js');
 const { Operations, define } = require('./operations.js');
 const { byOption, fromEnvironment, fromOptions } = require('./options.js');
-const { presented } = require('./presented.js');
+const { isPlain, presented } = require('./presented.js');
 const { Verdicts, originOf } = require('./verdicts.js');
 
 /** Only this module makes doors and sessions. */
@@ -82,15 +84,27 @@ class Doorward extends Host {
   }
 
   verify(credentials, request) {
-    if (this.#verdicts.areReady && typeof credentials === 'string' && request === undefined) {
-      return Promise.resolve(this.#verdicts.on(credentials));
-    }
-    return super.verify(credentials, request);
+    const verdict = this.#verdicts.areReady ? this.#verdicts.verify(credentials, request) : undefined;
+    return verdict === undefined ? super.verify(credentials, request) : Promise.resolve(verdict);
   }
 
   verifySync(credentials, request) {
-    if (typeof credentials === 'string' && request === undefined) return this.#verdicts.on(credentials);
-    return super.verifySync(credentials, request);
+    return this.#verdicts.verify(credentials, request) ?? super.verifySync(credentials, request);
+  }
+
+  authenticate(credentials, request) {
+    if (!this.#verdicts.areReady) return super.authenticate(credentials, request);
+    try {
+      const context = this.#verdicts.authenticate(credentials, request, Doorward.prototype.authenticate);
+      return context === undefined ? super.authenticate(credentials, request) : Promise.resolve(context);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  authenticateSync(credentials, request) {
+    const called = Doorward.prototype.authenticateSync;
+    return this.#verdicts.authenticate(credentials, request, called) ?? super.authenticateSync(credentials, request);
   }
 
   session(context, request) {
@@ -128,19 +142,44 @@ function make(door) {
 }
 
 class Session extends Operations {
-  constructor(own, target, context, request) {
+  constructor(own, { door, verdicts }, context, request) {
     if (own !== OWN) throw new TypeError('a session is made by the method session of a door');
-    super({ ...target, caller: holder(context, request) });
+    super(new Bound(door, verdicts, context, request));
     Object.defineProperty(this, 'context', { value: context, enumerable: true });
   }
 }
 
-/** The native holder of a context, with its request. */
-function holder(context, request) {
-  const called = Doorward.prototype.session;
-  const { contexts, number } = fit(() => origin(context), 'session', called);
-  const made = contexts.caller(number, fit(() => encode({ request }), 'session', called));
-  return typeof made === 'string' ? parse(made, called) : made;
+/** The target of a session. Its native caller is made when it is first needed, since many requests need none. */
+class Bound {
+  #origin;
+  #request;
+  #caller;
+
+  constructor(door, verdicts, context, request) {
+    this.door = door;
+    this.verdicts = verdicts;
+    this.#origin = fit(() => origin(context), 'session', Doorward.prototype.session);
+    // What is doubtful is refused here.
+    if (request === undefined || isCertain(request)) this.#request = { ...request };
+    else this.#caller = this.#made(request);
+  }
+
+  get caller() {
+    return (this.#caller ??= this.#made(this.#request));
+  }
+
+  #made(request) {
+    const called = Doorward.prototype.session;
+    const { contexts, number } = this.#origin;
+    const made = contexts.caller(number, fit(() => encode({ request }), 'session', called));
+    return typeof made === 'string' ? parse(made, called) : made;
+  }
+}
+
+/** Whether the native part will take what is said of a request. */
+function isCertain(request) {
+  if (request === null || typeof request !== 'object' || !isPlain(request)) return false;
+  return request.peer === undefined || (isIP(request.peer) !== 0 && !request.peer.includes('%'));
 }
 
 function origin(context) {

@@ -1,9 +1,13 @@
 'use strict';
+// Who the caller is, answered at once: the quick way of `verify` and `authenticate`, for a token that is plain to see.
+//
 // The verdicts of a door, each made once. The native part gives numbers for them: first those of the reasons for refusals, then
 // those of the contexts that it met. What is new is given as its complement.
 
 const { freeze } = require('./answers.js');
+const { parse } = require('./calls.js');
 const native = require('./native.js');
+const { isPlain, plainToken } = require('./presented.js');
 
 /** A refusal for each reason, by its number. */
 const REFUSED = freeze(JSON.parse(native.reasons()).map(({ kind, reason }) => ({ granted: false, kind, reason })));
@@ -15,20 +19,29 @@ class Verdicts {
   #door;
   #contexts;
   #list = REFUSED.slice();
-  #lookup;
+  #verifying;
+  #authenticating;
   /** Whether they are there at once, since the store is in memory. */
   areReady;
 
   constructor(door) {
     this.#door = door;
-    this.#lookup = door.lookup();
+    this.#verifying = door.verifying();
+    this.#authenticating = door.authenticating();
     this.areReady = door.isInMemory();
   }
 
-  /** The verdict on a token: the way of every request. */
-  on(token) {
-    const number = this.#lookup(token);
-    return number >= 0 ? this.#list[number] : this.#meet(~number);
+  /** The verdict on a caller; nothing if it is not for the quick way. */
+  verify(credentials, request) {
+    const number = ask(this.#verifying, credentials, request);
+    return number === undefined ? undefined : this.of(number);
+  }
+
+  /** The context of a caller; nothing if it is not for the quick way. Throws the error, which points at the caller of `called`. */
+  authenticate(credentials, request, called) {
+    const answer = ask(this.#authenticating, credentials, request);
+    if (typeof answer === 'number') return this.of(answer).context;
+    return answer === undefined ? undefined : parse(answer, called);
   }
 
   /** The verdict with this number. */
@@ -46,6 +59,14 @@ class Verdicts {
     origins.set(context, { contexts: this.#contexts, number });
     return (this.#list[number] = Object.freeze({ granted: true, context }));
   }
+}
+
+function ask(native, credentials, request) {
+  const token = plainToken(credentials);
+  if (token === undefined) return undefined;
+  if (request === undefined) return native(token);
+  if (request === null || typeof request !== 'object' || !isPlain(request)) return undefined;
+  return native(token, request.method, request.path, request.requestId, request.peer, request.forwardedFor);
 }
 
 /** The native contexts and the number of a context that authentication made; else nothing. */

@@ -14,7 +14,7 @@ use crate::{
     arguments::Arguments,
     contexts::Contexts,
     courier::{Courier, Parcel, Sender},
-    lookup::{self, Lookup},
+    lookup::{self, Lookup, Question},
     operations::{Answer, Call, Face},
     options,
     presented::request,
@@ -90,11 +90,16 @@ impl Door {
         self.in_memory
     }
 
-    /// The function `token => number`, for every request.
+    /// The function of `verify`, for every request (see `lookup.rs`).
     #[napi(catch_unwind)]
-    pub fn lookup<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
-        let lookup = Lookup { door: self.door.clone(), contexts: Rc::clone(&self.contexts), request: Request::new() };
-        lookup::function(env, lookup)
+    pub fn verifying<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
+        lookup::function(env, self.lookup(Question::Verify))
+    }
+
+    /// The function of `authenticate`.
+    #[napi(catch_unwind)]
+    pub fn authenticating<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
+        lookup::function(env, self.lookup(Question::Authenticate))
     }
 
     /// The list of contexts in which new ones get their numbers.
@@ -160,6 +165,10 @@ impl Door {
     #[napi(catch_unwind)]
     pub fn metrics_text(&self) -> String {
         self.door.metrics().to_prometheus()
+    }
+
+    fn lookup(&self, question: Question) -> Lookup {
+        Lookup { door: self.door.clone(), contexts: Rc::clone(&self.contexts), question, request: Request::new() }
     }
 
     /// A verdict as `{"number":…}`, with the decision of an admission.

@@ -1,5 +1,7 @@
 //! What a caller presents, and what is known of its request, from the arguments of a call.
 
+use std::net::IpAddr;
+
 use doorward::{Credentials, Error, Reason, Request, Result, model::address::parse_address};
 use zeroize::Zeroizing;
 
@@ -54,15 +56,20 @@ pub(crate) fn request(arguments: &mut Arguments<'_>) -> Result<Request> {
     if let Some(id) = members.optional_text("requestId").map_err(inside)? {
         request = request.request_id(id);
     }
-    if let Some(peer) = members.optional_text("peer").map_err(inside)? {
-        let refused = || Error::new(Reason::InvalidFormat, "must be an address, without a port").field("peer");
-        request = request.peer(parse_address(&peer).ok_or_else(refused).map_err(inside)?);
+    if let Some(address) = members.optional_text("peer").map_err(inside)? {
+        request = request.peer(peer(&address)?);
     }
     if let Some(forwarded) = members.optional_text("forwardedFor").map_err(inside)? {
         request = request.forwarded_for(forwarded);
     }
     members.finish().map_err(inside)?;
     Ok(request)
+}
+
+/// The address at the other end of the socket.
+pub(crate) fn peer(address: &str) -> Result<IpAddr> {
+    let refused = || inside(Error::new(Reason::InvalidFormat, "must be an address, without a port").field("peer"));
+    parse_address(address).ok_or_else(refused)
 }
 
 fn inside(error: Error) -> Error {

@@ -9,6 +9,7 @@ for (const [kind, count] of [
   ['granted', 1_000_000],
   ['refused', 1_000_000],
   ['promise', 300_000],
+  ['request', 500_000],
   ['session', 200_000],
   ['error', 200_000],
 ]) {

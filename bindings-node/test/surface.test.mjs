@@ -1,7 +1,7 @@
-// What `index.d.ts` declares is what there is, no less and no more.
+// What the declarations say is what there is, no less and no more.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 
@@ -32,6 +32,30 @@ test('import and require give the same things, those that are declared', () => {
   assert.deepEqual(Object.keys(required).sort(), names);
   assert.deepEqual(Object.keys(imported).sort(), names);
   for (const name of names) assert.equal(imported[name], required[name]);
+});
+
+test('what is for a framework is declared too, and the same by import and by require', async () => {
+  const { exports } = require('../package.json');
+  const names = Object.keys(exports).filter((name) => !['.', './package.json'].includes(name));
+  assert.deepEqual(names, ['./express', './fastify', './http']);
+  for (const name of names) {
+    const text = readFileSync(new URL(`../${name}.d.ts`, import.meta.url), 'utf8');
+    const declared = [...text.matchAll(/^export (?:class|function|const) (\w+)/gm)].map(([, found]) => found).sort();
+    const [byRequire, byImport] = [require(`doorward/${name.slice(2)}`), await import(`doorward/${name.slice(2)}`)];
+    assert.deepEqual(Object.keys(byRequire).sort(), declared, name);
+    assert.deepEqual(Object.keys(byImport).sort(), declared, name);
+    for (const found of declared) assert.equal(byImport[found], byRequire[found], found);
+    assert.equal(readFileSync(new URL(`../${name}.d.mts`, import.meta.url), 'utf8'), `export * from '${name}.js';\n`);
+  }
+});
+
+test('every file that is exported is packed', () => {
+  const { exports, files } = require('../package.json');
+  const leaves = (value) => (typeof value === 'string' ? [value] : Object.values(value).flatMap(leaves));
+  for (const path of leaves(exports)) {
+    assert.ok(existsSync(new URL(`../${path}`, import.meta.url)), path);
+    assert.ok(path === './package.json' || files.includes(path.slice(2)), path);
+  }
 });
 
 test('doors and sessions have the methods that are declared', () => {

@@ -1,4 +1,4 @@
-// Doors over stores that fail on command, for which the addon is built with the feature `testkit`.
+// Doors over stores that fail on command, which the addon has that `testkit.cjs` puts in place.
 
 import { createRequire } from 'node:module';
 
@@ -8,7 +8,7 @@ const { courier } = require('../../lib/calls.js');
 const { make } = require('../../lib/door.js');
 
 if (native.FaultyStore === undefined) {
-  throw new Error('the addon has no faulty stores: build it with npm run build:testkit');
+  throw new Error('the addon has no faulty stores: run the tests by npm test');
 }
 
 /** A door, what makes its store fail (`fault('busy')`, `fault('none')`), and the native door beneath it. */

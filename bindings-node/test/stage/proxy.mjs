@@ -7,11 +7,13 @@ export async function proxy(to) {
   const target = new URL(to);
   const clients = new Set();
   const held = [];
-  let [delay, holds] = [0, false];
+  let [delay, holds, notice] = [0, false, () => {}];
 
   function answer(client, chunk) {
-    if (holds) held.push(() => client.write(chunk));
-    else if (delay > 0) setTimeout(() => client.write(chunk), delay);
+    if (holds) {
+      held.push(() => client.write(chunk));
+      notice();
+    } else if (delay > 0) setTimeout(() => client.write(chunk), delay);
     else client.write(chunk);
   }
 
@@ -39,9 +41,10 @@ export async function proxy(to) {
     delay(ms) {
       delay = ms;
     },
-    /** From now on no answer comes. */
+    /** From now on no answer comes. The promise is for the first that is held back. */
     hold() {
       holds = true;
+      return new Promise((resolve) => (notice = resolve));
     },
     /** What was held back comes, and further answers as usual. */
     pass() {

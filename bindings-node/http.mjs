@@ -1,0 +1,5 @@
+// The same for `import`.
+
+import http from './http.js';
+
+export const { answerErrors, authenticate, requireRole } = http;
