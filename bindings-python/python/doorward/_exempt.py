@@ -1,9 +1,9 @@
 """Which paths need no API key.
 
 A path is compared as the application routes it: decoded, below where the application is mounted, letter by letter. ``/health``
-exempts that path alone, ``/docs/*`` everything below ``/docs/``. A path that others might read as another one is never exempt:
-one with an empty segment (``//``), a segment ``.`` or ``..``, a backslash, a control character, or a percent sign that is left
-after decoding.
+exempts that path alone, ``/docs/*`` everything below ``/docs/``, but not ``/docs/``, which some routers take for ``/docs``. A path
+that others might read as another one is never exempt: one with an empty segment (``//``), a segment ``.`` or ``..``, a backslash,
+a control character, or a percent sign that is left after decoding.
 """
 
 from __future__ import annotations
@@ -43,4 +43,5 @@ class Exempt:
 
     def covers(self, path: str) -> bool:
         """Whether this path needs no API key."""
-        return (path in self._exact or path.startswith(self._below)) and _plain(path)
+        below = any(path.startswith(stem) and path != stem for stem in self._below)
+        return (below or path in self._exact) and _plain(path)

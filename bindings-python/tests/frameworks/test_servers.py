@@ -77,7 +77,7 @@ def test_no_way_of_writing_a_path_makes_it_exempt(
 ) -> None:
     house, variables = sqlite
     with served(SERVERS[server], variables, tmp_path) as running:
-        for path in ("/health", "/health?x=//", "/docs/", "/docs/a/b.html", "/docs/%61", "/h%65alth"):
+        for path in ("/health", "/health?x=//", "/docs/a/b.html", "/docs/%61", "/h%65alth"):
             assert " 200 " in first_line(running, path), path
         for path in (
             "//health",
@@ -88,6 +88,7 @@ def test_no_way_of_writing_a_path_makes_it_exempt(
             "/health%0a",
             "/Health",
             "/docs",
+            "/docs/",
             "/docs/..",
             "/docs/../keys",
             "/docs/%2e%2e/keys",

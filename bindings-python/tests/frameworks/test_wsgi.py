@@ -222,3 +222,16 @@ def test_flask(stored_house: House) -> None:
     refused = http.post("/keys", headers=house.bearer(house.reader))
     assert (refused.status_code, refused.mimetype) == (403, "application/problem+json")
     assert refused.json["reason"] == "role_not_allowed"
+
+
+def test_a_path_without_its_slash_needs_a_key_though_what_is_below_it_does_not(house: House) -> None:
+    app = Flask(__name__)
+    app.url_map.strict_slashes = False
+    app.wsgi_app = AuthMiddleware(app.wsgi_app, house.door, exempt=["/docs/*"])  # type: ignore[method-assign]
+    app.add_url_rule("/docs", "docs", lambda: "guarded")
+    app.add_url_rule("/docs/<page>", "page", lambda page: page)
+    http = app.test_client()
+    assert http.get("/docs/first").text == "first"
+    # Both are the route of `/docs`.
+    assert [http.get(path, headers=house.bearer(house.reader)).text for path in ("/docs", "/docs/")] == ["guarded"] * 2
+    assert [http.get(path).status_code for path in ("/docs", "/docs/")] == [401] * 2
