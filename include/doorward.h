@@ -22,8 +22,9 @@
  * Never free what is borrowed, and free nothing of the library's with free().
  *
  * THREADS. A `const T *` may be shared: any number of threads may call functions with it at once. Freeing needs the object
- * for itself alone. No function keeps state per thread. Functions that may wait for the store block their thread; the
- * memory store never waits. Callbacks say on which thread they come.
+ * for itself alone. No function keeps state per thread. All functions that are given a dw_session, but for freeing it, may
+ * wait for the store, as may those whose comment says so; they block their thread. The memory store never waits. Any thread
+ * may call them, but for one that is at work for the library itself, as comments on callbacks say.
  *
  * CALLBACKS come with a `user` pointer, which the library hands on and never looks at, and some with a function that is told
  * once when `user` is no longer needed. What they are given is borrowed for their call. They must neither throw nor leave by
@@ -994,7 +995,8 @@ struct dw_str dw_error_reason(const struct dw_error *error);
 struct dw_str dw_error_message(const struct dw_error *error);
 
 /*
- The argument, JSON member or variable that is to blame; absent if none is. Borrowed until `dw_error_free`.
+ The argument, member or variable that is to blame: `label`, `keys[3].label`, `request.peer`, in JSON
+ `config.position.minAmount`; absent if none is. Borrowed until `dw_error_free`.
  */
 struct dw_str dw_error_field(const struct dw_error *error);
 
@@ -1059,8 +1061,9 @@ dw_status dw_open_env(const struct dw_options *options,
 
 /*
  Closes a door: writes what was gathered, finishes what was begun, and lets go of threads and files. Every later call
- answers `CLOSED`; closing again is no error and goes on with what an earlier close had no time for. Any thread. The handle
- is still to be freed.
+ answers `CLOSED`; closing again is no error and goes on with what an earlier close had no time for. It waits no longer than
+ `deadline_ms`; with an audit sink a change that the store never answers takes all of that. Callbacks of lookups may still
+ come afterwards. Any thread. The handle is still to be freed.
 
  Errors: what a store can answer; `UNAVAILABLE` if the deadline passes first. Calls are refused all the same.
  */
@@ -1115,6 +1118,8 @@ dw_status dw_authenticate(const struct dw_door *door,
 /*
  The record of the live key that has this token: puts an owned key into `key`, or NULL if there is none. May wait for the
  store; any thread.
+
+ Errors: `VALIDATION` for a token that is absent or not UTF-8; what a store can answer.
  */
 dw_status dw_find_by_token(const struct dw_door *door,
                            struct dw_str token,
@@ -1163,7 +1168,8 @@ dw_status dw_verify(const struct dw_door *door,
 
 /*
  Begins what `dw_verify` does, without ever waiting for the store: `callback` is told the verdict, exactly once if this
- returns `OK` and never otherwise. `user` is handed to it. Credentials and request are borrowed for this call alone. Any
+ returns `OK` and never otherwise, be the door closed or freed meanwhile: `dw_close` does not wait for callbacks, so what
+ `user` points at must live until `callback` has had it. Credentials and request are borrowed for this call alone. Any
  thread.
 
  Errors: `VALIDATION`. What a store answers goes to the callback.
@@ -1682,7 +1688,7 @@ const struct dw_decision *dw_decisions_at(const struct dw_decisions *decisions, 
 void dw_decisions_free(struct dw_decisions *decisions);
 
 /*
- Lists institutions; only root and the system may. Puts an owned page into `page`.
+ Lists institutions; only root and the system may. `page_request` may be NULL. Puts an owned page into `page`.
 
  Errors: `VALIDATION` (limit, cursor, order); `FORBIDDEN`; what a store can answer.
  */
@@ -1748,7 +1754,8 @@ size_t dw_page_count(const struct dw_page *page);
 struct dw_str dw_page_next(const struct dw_page *page);
 
 /*
- An item of any page as JSON, and the only way to see versions of policies and audit events; absent beyond the last. Borrowed until the page is freed.
+ An item of any page as JSON, and the only way to see versions of policies and audit events; absent beyond the last. Borrowed
+ until the page is freed.
  */
 struct dw_str dw_page_json_at(const struct dw_page *page,
                               size_t index);
@@ -1780,8 +1787,6 @@ void dw_page_free(struct dw_page *page);
 }  // extern "C"
 #endif  // __cplusplus
 
-#endif  /* DOORWARD_H */
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -1797,3 +1802,5 @@ static inline dw_str dw_str_from(const char *text) {
 #ifdef __cplusplus
 }
 #endif
+
+#endif /* DOORWARD_H */

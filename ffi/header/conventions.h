@@ -22,8 +22,9 @@
  * Never free what is borrowed, and free nothing of the library's with free().
  *
  * THREADS. A `const T *` may be shared: any number of threads may call functions with it at once. Freeing needs the object
- * for itself alone. No function keeps state per thread. Functions that may wait for the store block their thread; the
- * memory store never waits. Callbacks say on which thread they come.
+ * for itself alone. No function keeps state per thread. All functions that are given a dw_session, but for freeing it, may
+ * wait for the store, as may those whose comment says so; they block their thread. The memory store never waits. Any thread
+ * may call them, but for one that is at work for the library itself, as comments on callbacks say.
  *
  * CALLBACKS come with a `user` pointer, which the library hands on and never looks at, and some with a function that is told
  * once when `user` is no longer needed. What they are given is borrowed for their call. They must neither throw nor leave by
@@ -49,3 +50,6 @@
  * VERSIONS. Compare dw_abi_version() with DW_ABI_VERSION when you load the library at run time. The numbers of statuses and
  * of other enums are never given a new meaning.
  */
+
+#ifndef DOORWARD_H
+#define DOORWARD_H

@@ -13,3 +13,5 @@ static inline dw_str dw_str_from(const char *text) {
 #ifdef __cplusplus
 }
 #endif
+
+#endif /* DOORWARD_H */

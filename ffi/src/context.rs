@@ -75,6 +75,8 @@ pub extern "C" fn dw_authenticate(
 
 /// The record of the live key that has this token: puts an owned key into `key`, or NULL if there is none. May wait for the
 /// store; any thread.
+///
+/// Errors: `VALIDATION` for a token that is absent or not UTF-8; what a store can answer.
 #[unsafe(no_mangle)]
 pub extern "C" fn dw_find_by_token(
     door: Option<&dw_door>,

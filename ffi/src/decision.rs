@@ -7,8 +7,7 @@ use doorward::{Decision, Error, PolicySource, Position, Result};
 use crate::{
     context, dw_context, dw_credentials, dw_door, dw_error, dw_request, dw_session, dw_status,
     guard::{done, free, give, given, read},
-    institution::institution_id,
-    policy::{config, region},
+    policy::{config, place, region},
     record::{Record, Written},
     request,
     session::call,
@@ -102,7 +101,7 @@ pub extern "C" fn dw_check_position(
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
     give("decision", decision, error, || {
-        let (id, region) = (self::institution_id(&institution_id)?, self::region(&region)?);
+        let (id, region) = place(&institution_id, &region)?;
         call!(session, check_position(&id, region, &position.read()?)).map(dw_decision::new)
     })
 }
@@ -121,7 +120,7 @@ pub extern "C" fn dw_check_positions(
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
     give("decisions", decisions, error, || {
-        let (id, region) = (self::institution_id(&institution_id)?, self::region(&region)?);
+        let (id, region) = place(&institution_id, &region)?;
         let positions = self::positions(positions, positions_len)?;
         call!(session, check_positions(&id, region, &positions)).map(dw_decisions::new)
     })
@@ -143,7 +142,7 @@ pub extern "C" fn dw_dry_run(
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
     give("decisions", decisions, error, || {
-        let (id, region) = (self::institution_id(&institution_id)?, self::region(&region)?);
+        let (id, region) = place(&institution_id, &region)?;
         let (config, positions) = (self::config(&config)?, self::positions(positions, positions_len)?);
         call!(session, dry_run(&id, region, &config, &positions)).map(dw_decisions::new)
     })

@@ -153,8 +153,9 @@ pub extern "C" fn dw_open_env(
 }
 
 /// Closes a door: writes what was gathered, finishes what was begun, and lets go of threads and files. Every later call
-/// answers `CLOSED`; closing again is no error and goes on with what an earlier close had no time for. Any thread. The handle
-/// is still to be freed.
+/// answers `CLOSED`; closing again is no error and goes on with what an earlier close had no time for. It waits no longer than
+/// `deadline_ms`; with an audit sink a change that the store never answers takes all of that. Callbacks of lookups may still
+/// come afterwards. Any thread. The handle is still to be freed.
 ///
 /// Errors: what a store can answer; `UNAVAILABLE` if the deadline passes first. Calls are refused all the same.
 #[unsafe(no_mangle)]

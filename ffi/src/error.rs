@@ -68,6 +68,11 @@ impl From<Error> for dw_error {
     }
 }
 
+/// Gives the argument to blame its name in C, where the core has another word for it.
+pub(crate) fn named(error: Error, core: &str, c: &'static str) -> Error {
+    if error.blamed_field() == Some(core) { error.field(c) } else { error }
+}
+
 /// The kind of the error: the status that came with it. `DW_STATUS_OK` if `error` is NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn dw_error_status(error: Option<&dw_error>) -> dw_status {
@@ -92,7 +97,8 @@ pub extern "C" fn dw_error_message(error: Option<&dw_error>) -> dw_str {
     read(error, dw_str::ABSENT, |error| dw_str::of(&error.message))
 }
 
-/// The argument, JSON member or variable that is to blame; absent if none is. Borrowed until `dw_error_free`.
+/// The argument, member or variable that is to blame: `label`, `keys[3].label`, `request.peer`, in JSON
+/// `config.position.minAmount`; absent if none is. Borrowed until `dw_error_free`.
 #[unsafe(no_mangle)]
 pub extern "C" fn dw_error_field(error: Option<&dw_error>) -> dw_str {
     read(error, dw_str::ABSENT, |error| dw_str::of_optional(error.error.blamed_field()))

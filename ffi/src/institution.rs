@@ -6,6 +6,7 @@ use doorward::{Error, Institution, InstitutionId, InstitutionPatch, NewInstituti
 
 use crate::{
     dw_error, dw_session, dw_status,
+    error::named,
     guard::{free, give, read},
     options::{self, versioned},
     record::{Record, Written},
@@ -78,12 +79,13 @@ pub extern "C" fn dw_create_institution(
 ) -> dw_status {
     give("institution", institution, error, || {
         let given = options::required(new_institution, "new_institution")?;
+        let of_id = |error| named(error, "institution_id", "id");
         let new = NewInstitution {
-            id: given.id.optional("id")?.map(str::parse).transpose()?,
+            id: given.id.optional("id")?.map(str::parse).transpose().map_err(of_id)?,
             name: given.name.required("name")?.to_owned(),
             regions: regions(&given.regions)?.unwrap_or_default(),
         };
-        call!(session, create_institution(new)).map(dw_institution::new)
+        call!(session, create_institution(new)).map(dw_institution::new).map_err(of_id)
     })
 }
 

@@ -3,12 +3,13 @@
 use std::{mem::MaybeUninit, time::Duration};
 
 use doorward::{
-    AddressList, ApiKey, ApiKeyId, CreatedKey, Error, ImportReport, ImportedKey, KeyHash, KeyPatch, KeyStatus, MAX_TOKEN, NewKey,
-    Reason, Result, Role, Timestamp, metadata_from_json,
+    AddressList, ApiKey, ApiKeyId, CreatedKey, Error, ImportReport, ImportedKey, InstitutionId, KeyHash, KeyPatch, KeyStatus,
+    MAX_TOKEN, NewKey, Reason, Result, Role, Timestamp, metadata_from_json,
 };
 
 use crate::{
     dw_error, dw_role, dw_session, dw_status,
+    error::named,
     guard::{done, free, give, given, read},
     institution::institution_id,
     options::{self, versioned},
@@ -123,9 +124,9 @@ pub struct dw_key_patch {
 
 versioned!(dw_key_patch = 88);
 
-/// A key's id among the arguments.
-fn key_id(text: &dw_str) -> Result<ApiKeyId> {
-    text.required("key_id")?.parse()
+/// The ids of an institution and of a key of its among the arguments.
+fn ids(institution: &dw_str, key: &dw_str) -> Result<(InstitutionId, ApiKeyId)> {
+    Ok((institution_id(institution)?, key.required("key_id")?.parse()?))
 }
 
 /// A version among the arguments.
@@ -287,7 +288,7 @@ pub extern "C" fn dw_get_key(
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
     give("key", key, error, || {
-        let (institution, id) = (self::institution_id(&institution_id)?, self::key_id(&key_id)?);
+        let (institution, id) = ids(&institution_id, &key_id)?;
         call!(session, get_key(&institution, &id)).map(dw_key::new)
     })
 }
@@ -306,7 +307,7 @@ pub extern "C" fn dw_update_key(
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
     give("key", key, error, || {
-        let (institution, id) = (self::institution_id(&institution_id)?, self::key_id(&key_id)?);
+        let (institution, id) = ids(&institution_id, &key_id)?;
         let given = options::required(patch, "patch")?;
         let expires_at = match (time(&given.expires_at, "expires_at")?, given.removes_expiry != 0) {
             (Some(_), true) => {
@@ -341,8 +342,9 @@ pub extern "C" fn dw_rotate_key(
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
     give("created", created, error, || {
-        let (institution, id) = (self::institution_id(&institution_id)?, self::key_id(&key_id)?);
-        call!(session, rotate_key(&institution, &id, Duration::from_millis(grace_ms))).map(dw_created_key::new)
+        let (institution, id) = ids(&institution_id, &key_id)?;
+        let rotated = call!(session, rotate_key(&institution, &id, Duration::from_millis(grace_ms)));
+        rotated.map(dw_created_key::new).map_err(|error| named(error, "grace", "grace_ms"))
     })
 }
 
@@ -358,7 +360,7 @@ pub extern "C" fn dw_enable_key(
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
     give("key", key, error, || {
-        let (institution, id) = (self::institution_id(&institution_id)?, self::key_id(&key_id)?);
+        let (institution, id) = ids(&institution_id, &key_id)?;
         call!(session, enable_key(&institution, &id)).map(dw_key::new)
     })
 }
@@ -376,7 +378,7 @@ pub extern "C" fn dw_disable_key(
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
     give("key", key, error, || {
-        let (institution, id) = (self::institution_id(&institution_id)?, self::key_id(&key_id)?);
+        let (institution, id) = ids(&institution_id, &key_id)?;
         call!(session, disable_key(&institution, &id)).map(dw_key::new)
     })
 }
@@ -393,7 +395,7 @@ pub extern "C" fn dw_revoke_key(
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
     give("key", key, error, || {
-        let (institution, id) = (self::institution_id(&institution_id)?, self::key_id(&key_id)?);
+        let (institution, id) = ids(&institution_id, &key_id)?;
         call!(session, revoke_key(&institution, &id)).map(dw_key::new)
     })
 }

@@ -39,7 +39,8 @@ impl Callback {
 }
 
 /// Begins what `dw_verify` does, without ever waiting for the store: `callback` is told the verdict, exactly once if this
-/// returns `OK` and never otherwise. `user` is handed to it. Credentials and request are borrowed for this call alone. Any
+/// returns `OK` and never otherwise, be the door closed or freed meanwhile: `dw_close` does not wait for callbacks, so what
+/// `user` points at must live until `callback` has had it. Credentials and request are borrowed for this call alone. Any
 /// thread.
 ///
 /// Errors: `VALIDATION`. What a store answers goes to the callback.

@@ -13,7 +13,7 @@ use crate::{
     institution::institution_id,
     key::{role, time},
     options::{self, versioned},
-    policy::region,
+    policy::place,
     record::Record,
     session::call,
     text::dw_str,
@@ -131,7 +131,7 @@ fn status(number: i32) -> Result<Option<KeyStatus>> {
     known.map(Some).ok_or_else(|| Error::new(Reason::InvalidFormat, "must be a dw_key_status").field("status"))
 }
 
-/// Lists institutions; only root and the system may. Puts an owned page into `page`.
+/// Lists institutions; only root and the system may. `page_request` may be NULL. Puts an owned page into `page`.
 ///
 /// Errors: `VALIDATION` (limit, cursor, order); `FORBIDDEN`; what a store can answer.
 #[unsafe(no_mangle)]
@@ -205,7 +205,7 @@ pub extern "C" fn dw_policy_history(
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
     give("page", page, error, || {
-        let (institution_id, region) = (self::institution_id(&institution_id)?, self::region(&region)?);
+        let (institution_id, region) = place(&institution_id, &region)?;
         let query = PolicyHistoryQuery { institution_id, region, page: self::page_request(page_request)? };
         let found = call!(session, policy_history(&query))?;
         Ok(dw_page::new(found, Items::PolicyVersions, Record::new))
@@ -257,7 +257,8 @@ pub extern "C" fn dw_page_next(page: Option<&dw_page>) -> dw_str {
     read(page, dw_str::ABSENT, |page| dw_str::of_optional(page.next.as_deref()))
 }
 
-/// An item of any page as JSON, and the only way to see versions of policies and audit events; absent beyond the last. Borrowed until the page is freed.
+/// An item of any page as JSON, and the only way to see versions of policies and audit events; absent beyond the last. Borrowed
+/// until the page is freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn dw_page_json_at(page: Option<&dw_page>, index: usize) -> dw_str {
     let json = |page: &dw_page| match &page.items {

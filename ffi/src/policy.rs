@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use doorward::{Policy, PolicyConfig, PolicyPatch, Region, Result};
+use doorward::{InstitutionId, Policy, PolicyConfig, PolicyPatch, Region, Result};
 
 use crate::{
     dw_error, dw_session, dw_status,
@@ -32,6 +32,11 @@ pub(crate) fn region(text: &dw_str) -> Result<Region> {
     text.required("region")?.parse()
 }
 
+/// Where a policy is: the ids of an institution and of a region among the arguments.
+pub(crate) fn place(institution: &dw_str, region: &dw_str) -> Result<(InstitutionId, Region)> {
+    Ok((institution_id(institution)?, self::region(region)?))
+}
+
 /// A config among the arguments.
 pub(crate) fn config(text: &dw_str) -> Result<PolicyConfig> {
     PolicyConfig::from_json(text.required("config")?)
@@ -55,7 +60,7 @@ pub extern "C" fn dw_upsert_policy(
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
     give("policy", policy, error, || {
-        let (id, region) = (self::institution_id(&institution_id)?, self::region(&region)?);
+        let (id, region) = place(&institution_id, &region)?;
         let (config, expected) = (self::config(&config)?, version(expected_version)?);
         call!(session, upsert_policy(&id, region, config, expected)).map(dw_policy::new)
     })
@@ -75,7 +80,7 @@ pub extern "C" fn dw_merge_policy(
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
     give("policy", policy, error, || {
-        let (id, region) = (self::institution_id(&institution_id)?, self::region(&region)?);
+        let (id, region) = place(&institution_id, &region)?;
         let patch = PolicyPatch::from_json(patch.required("patch")?)?;
         call!(session, merge_policy(&id, region, patch, version(expected_version)?)).map(dw_policy::new)
     })
@@ -94,7 +99,7 @@ pub extern "C" fn dw_get_policy(
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
     give("policy", policy, error, || {
-        let (id, region) = (self::institution_id(&institution_id)?, self::region(&region)?);
+        let (id, region) = place(&institution_id, &region)?;
         call!(session, get_policy(&id, region)).map(dw_policy::new)
     })
 }
@@ -112,7 +117,7 @@ pub extern "C" fn dw_delete_policy(
     error: Option<&mut MaybeUninit<Option<Box<dw_error>>>>,
 ) -> dw_status {
     give("policy", policy, error, || {
-        let (id, region) = (self::institution_id(&institution_id)?, self::region(&region)?);
+        let (id, region) = place(&institution_id, &region)?;
         call!(session, delete_policy(&id, region, version(expected_version)?)).map(dw_policy::new)
     })
 }

@@ -49,7 +49,8 @@ public:
     }
     /// Begins what verify does, without ever waiting for the store. `callback(const verdict &, context)` is called once if this
     /// succeeds, and never otherwise: on this thread before this returns, or on one of doorward's own, where it must not
-    /// block. It is moved into the library and destroyed after the call, and must not throw.
+    /// block, and maybe when the door is closed or gone already. It is moved into the library and destroyed after the call, and
+    /// must not throw.
     template <typename Callback>
     result<void> lookup(const credentials &presented, const request &known, Callback callback) const noexcept {
         static_assert(std::is_invocable_v<Callback &, const doorward::verdict &, context>, "takes a verdict and a context");

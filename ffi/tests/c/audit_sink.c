@@ -221,14 +221,7 @@ static void user_stays_the_callers_where_no_door_is_opened(void) {
 }
 
 int main(int argc, char **argv) {
-    options.struct_size = sizeof options;
-    options.settings = settings;
-    for (int n = 1; n < argc; n++) {
-        char *value = strchr(argv[n], '=');
-        *value = 0;
-        settings[options.settings_len].name = dw_str_from(argv[n]);
-        settings[options.settings_len++].value = dw_str_from(value + 1);
-    }
+    set_all(&options, settings, argc - 1, argv + 1);
     events_come_in_order_and_user_is_let_go_of_by_close();
     a_slow_sink_holds_up_close_until_its_deadline_alone();
     without_close_user_is_let_go_of_after_the_last_handle();

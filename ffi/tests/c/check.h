@@ -30,6 +30,18 @@ static inline void failed_as(dw_status seen, dw_error **place, dw_status status,
     dw_error_free(*place);
 }
 
+/* Puts settings given as SETTING=VALUE into the options, and the parts of these texts into a list that lives as long. */
+static inline void set_all(dw_options *options, dw_setting *settings, int len, char **given) {
+    options->struct_size = sizeof *options;
+    options->settings = settings;
+    for (int n = 0; n < len; n++) {
+        char *value = strchr(given[n], '=');
+        CHECK(value);
+        *value = 0;
+        settings[options->settings_len++] = (dw_setting){dw_str_from(given[n]), dw_str_from(value + 1)};
+    }
+}
+
 /* A door in memory. */
 static inline dw_door *memory_door(void) {
     dw_options options = {0};

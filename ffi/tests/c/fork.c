@@ -83,13 +83,7 @@ int main(int argc, char **argv) {
     dw_setting settings[8];
     dw_options options = {0};
     CHECK(argc > 1 && argc < 10);
-    options.struct_size = sizeof options;
-    options.settings = settings;
-    for (int n = 2; n < argc; n++) {
-        char *value = strchr(argv[n], '=');
-        *value = 0;
-        settings[options.settings_len++] = (dw_setting){dw_str_from(argv[n]), dw_str_from(value + 1)};
-    }
+    set_all(&options, settings, argc - 2, argv + 2);
     CHECK(dw_open(&options, &door, NULL) == DW_STATUS_OK);
     session = system_session(door);
     create_acme(session);

@@ -43,18 +43,31 @@ static struct told look_up(const dw_door *door, dw_str text) {
     return told;
 }
 
+/* Each is told of once, though the door is closed with no time left, or only freed, while they are on their way. */
+static void lookups_end_after_the_door(const dw_options *options, int closed) {
+    enum { LOOKUPS = 200 };
+    struct told told = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, DW_STATUS_INTERNAL, "", "", 0};
+    dw_door *door;
+    CHECK(dw_open(options, &door, NULL) == DW_STATUS_OK);
+    for (int n = 0; n < LOOKUPS; n++) {
+        char nobodys[32];
+        snprintf(nobodys, sizeof nobodys, "ak_nobodys%d", n);
+        dw_credentials credentials = token(dw_str_from(nobodys));
+        CHECK(dw_lookup_start(door, &credentials, NULL, tell, &told, NULL) == DW_STATUS_OK);
+    }
+    if (closed) dw_close(door, 0, NULL);
+    dw_door_free(door);
+    pthread_mutex_lock(&told.lock);
+    while (told.count < LOOKUPS) pthread_cond_wait(&told.came, &told.lock);
+    CHECK(told.count == LOOKUPS && !told.has_context);
+    pthread_mutex_unlock(&told.lock);
+}
+
 int main(int argc, char **argv) {
     dw_setting settings[8];
     dw_options options = {0};
     dw_door *door;
-    options.struct_size = sizeof options;
-    options.settings = settings;
-    for (int n = 1; n < argc; n++) {
-        char *value = strchr(argv[n], '=');
-        *value = 0;
-        settings[options.settings_len].name = dw_str_from(argv[n]);
-        settings[options.settings_len++].value = dw_str_from(value + 1);
-    }
+    set_all(&options, settings, argc - 1, argv + 1);
     CHECK(dw_open(&options, &door, NULL) == DW_STATUS_OK);
     dw_session *session = system_session(door);
     create_acme(session);
@@ -100,5 +113,7 @@ int main(int argc, char **argv) {
     dw_created_key_free(created);
     dw_session_free(session);
     dw_door_free(door);
+    lookups_end_after_the_door(&options, 0);
+    lookups_end_after_the_door(&options, 1);
     return 0;
 }

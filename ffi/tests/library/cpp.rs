@@ -26,7 +26,7 @@ fn check(compiler: &str, flags: &[&str], source: &Path) {
 }
 
 #[test]
-fn every_header_compiles_alone_and_is_listed_here() {
+fn every_header_compiles_alone_and_twice_and_is_listed_here() {
     let folder = Path::new(ROOT).join("include/doorward");
     let there: BTreeSet<String> = fs::read_dir(folder)
         .unwrap()
@@ -37,7 +37,8 @@ fn every_header_compiles_alone_and_is_listed_here() {
     let folder = tempfile::tempdir().unwrap();
     for part in PARTS {
         let source = folder.path().join("alone.cpp");
-        fs::write(&source, format!("#include <{part}>\nint main() {{ return 0; }}\n")).unwrap();
+        fs::write(&source, format!("#include <{part}>\n#include <doorward.h>\n#include <{part}>\nint main() {{ return 0; }}\n"))
+            .unwrap();
         check("g++", &["-std=c++17"], &source);
     }
 }

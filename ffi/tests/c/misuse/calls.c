@@ -55,7 +55,7 @@ STRUCT_PARAMETER(WHICH_PAGE, "page_request", page_request, OPTIONAL, PAGE_REQUES
 STRUCT_PARAMETER(LOGGED_TO, "sink", log_sink, OPTIONAL, LOG_SINK, "sink.%s");
 static const struct place VERSION = {PARAMETER(expected_version), .kind = POINTER, .reason = "version_mismatch", .status = DW_STATUS_CONFLICT};
 static const struct place DEADLINE = {PARAMETER(deadline_ms), .kind = FLAG, .size = 8};
-static const struct place GRACE = {PARAMETER(grace_ms), .kind = NUMBER, .size = 8, .reason = "out_of_range", .field = "grace"};
+static const struct place GRACE = {PARAMETER(grace_ms), .kind = NUMBER, .size = 8, .reason = "out_of_range"};
 static const struct place DRY_RUN = {PARAMETER(dry_run), .kind = FLAG, .size = 4};
 static const struct place TELL = {PARAMETER(callback), .kind = CALLBACK};
 static const struct place HANDED_ON = {PARAMETER(user), .kind = USER};

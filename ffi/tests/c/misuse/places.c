@@ -139,12 +139,17 @@ static void larger(base *base, const struct place *place, size_t size, unsigned 
 
 /* Sizes that no version of the struct has, and members that this version does not know. */
 static void misuse_size(base *base, const struct place *place, const struct layout *layout, const char *name) {
-    const size_t wrong[] = {0, 1, (layout->first ? layout->first : layout->size) - 1, 4097, SIZE_MAX}, right[] = {layout->size + 8, 4096};
+    const size_t wrong[] = {0, 1, 4095, 4097, SIZE_MAX}, right[] = {layout->size + 8, 4096};
+    const size_t first = layout->first ? layout->first : layout->size;
     const struct place whole = {.name = "whole"};
     unsigned char grown[4096];
     char field[80];
     snprintf(field, sizeof field, "%s.struct_size", name);
     for (size_t index = 0; index < sizeof wrong / sizeof *wrong; index++) try(base, place, &wrong[index], sizeof *wrong, "a wrong size", 0, "out_of_range", field);
+    /* Part of a member, before the first version, after this one and between the two. */
+    for (size_t size = first - 7; size < layout->size + 8; size++)
+        if (size % alignof(size_t)) try(base, place, &size, sizeof size, "a size that no struct has", 0, "out_of_range", field);
+    if (first < layout->size) try(base, place, &first, sizeof first, "the first version's size", 0, NULL, field);
     for (size_t index = 0; index < sizeof right / sizeof *right; index++) {
         larger(base, place, right[index], grown);
         try(base, &whole, grown, right[index], "a larger struct, whose tail is zero", 0, NULL, name);

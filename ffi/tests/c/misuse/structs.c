@@ -182,7 +182,7 @@ const struct layout NEW_INSTITUTION = {
     0,
     {
         SIZE_OF(dw_new_institution),
-        {MEMBER(dw_new_institution, id), .kind = TEXT, .need = OPTIONAL, .reason = "empty", .field = "institution_id"},
+        TEXT_OF(dw_new_institution, id, OPTIONAL, "empty"),
         TEXT_OF(dw_new_institution, name, REQUIRED, "empty"),
         {MEMBER(dw_new_institution, regions), .kind = TEXTS, .reason = "unknown_region"},
     },
