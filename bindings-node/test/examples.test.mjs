@@ -1,7 +1,6 @@
 // The examples, run as their readers run them: in a folder of their own, with the package as a dependency.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
@@ -12,6 +11,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { ask, problemOf } from './stage/asking.mjs';
+import { run } from './stage/program.mjs';
 import { STORES, database, room } from './stage/stores.mjs';
 
 const ROOT = 'root-token-of-the-tests-0123456789';
@@ -34,33 +34,9 @@ after(async () => {
   await base.drop();
 });
 
-/** Runs an example. `ended` is a promise for how it ended and what it printed; `said` one for what a pattern finds in that. */
-function run(name, variables = {}) {
-  const env = { ...process.env, ROOT_API_KEY: undefined, ...variables };
-  const child = spawn(process.execPath, ['--trace-warnings', name], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let [output, errors] = ['', ''];
-  const waiting = new Set();
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    output += text;
-    for (const look of waiting) look();
-  });
-  child.stderr.setEncoding('utf8').on('data', (text) => (errors += text));
-  const ended = new Promise((resolve, reject) => {
-    const patience = setTimeout(() => child.kill('SIGKILL'), 60_000);
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      clearTimeout(patience);
-      resolve({ code, signal, output, errors });
-    });
-  });
-  const said = (pattern) =>
-    new Promise((resolve, reject) => {
-      const look = () => pattern.test(output) && resolve(pattern.exec(output));
-      waiting.add(look);
-      look();
-      ended.then(({ errors }) => reject(new Error(`it ended without saying ${pattern}: ${errors}`)));
-    });
-  return { child, ended, said };
+/** Runs an example. */
+function example(name, variables = {}) {
+  return run(['--trace-warnings', name], { cwd: folder, env: { ...process.env, ROOT_API_KEY: undefined, ...variables } });
 }
 
 test('the examples use the Fastify that is tested here', () => {
@@ -70,7 +46,7 @@ test('the examples use the Fastify that is tested here', () => {
 });
 
 test('first steps', async () => {
-  const { code, output, errors } = await run('first-steps.mjs').ended;
+  const { code, output, errors } = await example('first-steps.mjs').ended;
   assert.deepEqual([code, errors], [0, '']);
   const lines = output.trim().split('\n');
   assert.deepEqual(
@@ -95,7 +71,7 @@ test('first steps', async () => {
 
 /** The gateway on a store, listening: its port, and `end`, which asks it to end and wants it to end well. */
 async function gateway(variables) {
-  const { child, ended, said } = run('gateway.mjs', { ...variables, ROOT_API_KEY: ROOT, PORT: '0' });
+  const { child, ended, said } = example('gateway.mjs', { ...variables, ROOT_API_KEY: ROOT, PORT: '0' });
   const [, port] = await said(/Server listening at http:\/\/127\.0\.0\.1:(\d+)/);
   const end = async (signal = 'SIGTERM') => {
     child.kill(signal);
@@ -212,7 +188,7 @@ test('the gateway ends by SIGINT too, and answers first what was begun', async (
 });
 
 test('the gateway wants a root token', async () => {
-  const { code, errors } = await run('gateway.mjs').ended;
+  const { code, errors } = await example('gateway.mjs').ended;
   assert.equal(code, 1);
   assert.match(errors, /^Set ROOT_API_KEY first/);
 });
