@@ -3,7 +3,7 @@
 //! `cargo bench --bench lookup` prints, for 1,000, 100,000 and 1,000,000 keys: (a) SHA-256 of the token, (b) one probe of
 //! a plain hashbrown map from digest to a 32-byte entry, (c) `verify` on the memory store with metrics on and expiry
 //! checked, and the ratio c / (a + b); then two threads against one; then `check_position` among 10,000 policies against a
-//! hash map by hand; `admit` against `verify`; how long others wait while many keys are imported; and the memory that a key
+//! hash map by hand; `admit` against `verify`; `verify` with a rate limit against it; how long others wait while many keys are imported; and the memory that a key
 //! takes.
 //!
 //! Rounds are interleaved, and each ratio is the median of the rounds' ratios: the machine's speed may drift. Keys are
@@ -25,12 +25,12 @@ use std::{
         Barrier,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use doorward::{
     Config, Currency, Doorward, ImportedKey, InstitutionId, KeyHash, NewInstitution, NewKey, Policy, PolicyConfig, Position,
-    Region, Request, Role, Timestamp, TokenFormat, Verdict,
+    RateLimit, Region, Request, Role, Timestamp, TokenFormat, Verdict,
 };
 use sha2::{Digest, Sha256};
 
@@ -38,7 +38,7 @@ const ROUNDS: usize = 15;
 const INSTITUTIONS: usize = 1000;
 
 fn main() {
-    // `-- 1000`, `-- policies`, `-- import` or `-- memory` runs that part alone.
+    // `-- 1000`, `-- policies`, `-- limits`, `-- import` or `-- memory` runs that part alone.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let runs = |part: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == part);
     println!("lookup: ns per call, median of {ROUNDS} interleaved rounds\n");
@@ -54,6 +54,9 @@ fn main() {
     println!();
     if runs("policies") {
         policies();
+    }
+    if runs("limits") {
+        limits();
     }
     if runs("import") {
         import();
@@ -179,6 +182,45 @@ fn policies() {
     println!("admit, {POLICIES} keys of as many institutions: {:.1} ns above verify ({:.1} ns)", median(above), median(verified));
 }
 
+/// What a lookup costs more that has a limit, which is never reached here: one for all keys, or each key's own.
+fn limits() {
+    let limit = RateLimit::new(RateLimit::MOST_REQUESTS, Duration::from_millis(1)).unwrap();
+    let request = Request::new();
+    for keys in [256, 100_000] {
+        let tokens = |config, own: bool| {
+            let door = Doorward::open(config).unwrap();
+            let id = institutions(&door, 1).remove(0);
+            let format = TokenFormat::default();
+            let mut tokens: Vec<String> = (0..keys).map(|_| format.generate().unwrap().reveal().to_owned()).collect();
+            let new = || if own { NewKey::new("x", Role::ReadOnly).rate_limit(limit) } else { NewKey::new("x", Role::ReadOnly) };
+            let import = tokens.iter().map(|token| ImportedKey { key_hash: KeyHash::of(token), key: new() });
+            door.import_keys(&id, import.collect(), false).unwrap();
+            shuffle(&mut tokens);
+            (door, tokens)
+        };
+        let doors =
+            [tokens(Config::memory(), false), tokens(Config::memory().rate_limit(limit), false), tokens(Config::memory(), true)];
+        let [without, for_all, own] = doors.each_ref().map(|(door, tokens)| {
+            let verify = |at: usize| granted(door.verify(tokens[at].as_str(), &request));
+            time(100_000, keys, verify);
+            verify
+        });
+        let (mut plain, mut all_above, mut own_above) = (vec![], vec![], vec![]);
+        for _ in 0..ROUNDS * 3 {
+            let round = [time(100_000, keys, without), time(100_000, keys, for_all), time(100_000, keys, own)];
+            plain.push(round[0]);
+            all_above.push(round[1] - round[0]);
+            own_above.push(round[2] - round[0]);
+        }
+        println!(
+            "rate limits, {keys} keys: verify {:.1} ns without; {:.1} ns more with a limit for all, {:.1} ns with one of its own",
+            median(plain),
+            median(all_above),
+            median(own_above)
+        );
+    }
+}
+
 /// Keys with an address rule and records are read under a lock that an import takes too.
 fn import() {
     const KEYS: usize = 300_000;
@@ -243,7 +285,7 @@ fn institutions(door: &Doorward, count: usize) -> Vec<InstitutionId> {
 fn granted(verdict: Verdict) -> usize {
     match black_box(&verdict) {
         Verdict::Granted(context) => usize::from(context.api_key_id().is_some()),
-        Verdict::Refused(reason) => panic!("{reason}"),
+        refused => panic!("{:?}", refused.reason()),
     }
 }
 

@@ -132,6 +132,7 @@ fn key(token: &str) -> ApiKey {
         expires_at: None,
         last_used_at: None,
         allowed_addresses: new.allowed_addresses,
+        rate_limit: None,
         metadata: new.metadata,
         rotated_from: None,
         rotated_to: None,

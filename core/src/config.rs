@@ -16,6 +16,7 @@ use crate::{
         audit::AuditEntry,
         code::{Currency, Region, Vocabulary},
         decision::DefaultDecision,
+        rate_limit::RateLimit,
     },
     token::{KeyHash, MAX_TOKEN, TokenFormat},
 };
@@ -31,6 +32,7 @@ pub struct Config {
     pub(crate) default_decision: DefaultDecision,
     pub(crate) audit: AuditConfig,
     pub(crate) metrics: MetricsConfig,
+    pub(crate) rate_limits: RateLimitConfig,
 }
 
 /// Which store keeps the records.
@@ -78,6 +80,17 @@ impl fmt::Debug for AuditSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AuditSink")
     }
+}
+
+/// What is limited; nothing by default.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RateLimitConfig {
+    /// Requests of each key without a limit of its own.
+    pub(crate) keys: Option<RateLimit>,
+    /// Failed authentications by address.
+    pub(crate) failures: Option<RateLimit>,
+    /// Keys created by institution.
+    pub(crate) creations: Option<RateLimit>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -196,6 +209,38 @@ impl Config {
     pub fn default_decision(mut self, decision: DefaultDecision) -> Self {
         self.default_decision = decision;
         self
+    }
+
+    /// Limits how often each key is accepted that has no limit of its own ([`NewKey::rate_limit`](crate::NewKey::rate_limit)),
+    /// which holds with or without this one. Each process counts for itself; the root token has no limit.
+    #[must_use]
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.rate_limits.keys = Some(limit);
+        self
+    }
+
+    /// Limits how many authentications may fail from one address (IPv4) or network (IPv6, /64); after that none is tried from
+    /// there, a good key's neither, until there is room again. Whoever has no address known is counted together. Neither a
+    /// request without credentials nor one beyond its rate limit counts as failed, and the root token is not held up.
+    ///
+    /// Off by default: tokens of 142 random bits are not guessed, and neighbours who share an address would suffer from one
+    /// another.
+    #[must_use]
+    pub fn failure_limit(mut self, limit: RateLimit) -> Self {
+        self.rate_limits.failures = Some(limit);
+        self
+    }
+
+    /// Limits how many keys the callers of one institution create in an hour, 1 to 1,000,000. Root and the host's own code may
+    /// create more. Off by default.
+    ///
+    /// # Errors
+    /// `Config` / `invalid_variable` naming `DOORWARD_KEYS_PER_HOUR`.
+    pub fn keys_per_hour(mut self, keys: u32) -> Result<Self> {
+        let limit = RateLimit::new(keys, std::time::Duration::from_secs(60 * 60));
+        let limit = limit.map_err(|_| environment::invalid("DOORWARD_KEYS_PER_HOUR", "must lie between 1 and 1,000,000"))?;
+        self.rate_limits.creations = Some(limit);
+        Ok(self)
     }
 
     /// Has the audit trail hold successful authentications and reads as well, gathered into one row per caller and 10 s.

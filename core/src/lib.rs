@@ -52,6 +52,7 @@ pub use model::{
     institution::{Institution, InstitutionPatch, InstitutionQuery, NewInstitution},
     page::{Cursor, Order, Page, PageRequest},
     policy::{HistoryAction, Policy, PolicyConfig, PolicyHistoryQuery, PolicyPatch, PolicyQuery, PolicyVersion, PositionRule},
+    rate_limit::{RateLimit, RateLimitStatus},
     time::Timestamp,
 };
 pub use reply::{Completer, Reply};

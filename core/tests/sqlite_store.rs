@@ -67,6 +67,7 @@ fn key(token: &str) -> ApiKey {
         expires_at: None,
         last_used_at: None,
         allowed_addresses: "".parse().unwrap(),
+        rate_limit: None,
         metadata: serde_json::Map::new(),
         rotated_from: None,
         rotated_to: None,

@@ -1,11 +1,11 @@
 //! The environment variables and what each accepts.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use super::{Config, StoreConfig};
 use crate::{
     error::{Error, Reason, Result},
-    model::{address::AddressList, code::Currency, code::Region, decision::DefaultDecision},
+    model::{address::AddressList, code::Currency, code::Region, decision::DefaultDecision, rate_limit::RateLimit},
     token::TokenFormat,
 };
 
@@ -33,7 +33,6 @@ pub(super) fn read(lookup: Lookup<'_>) -> Result<Config> {
     #[cfg(feature = "postgres")]
     postgres::check(lookup)?;
     check_consistency(lookup)?;
-    check_rate_limit(lookup)?;
 
     let mut config = Config { store: store(lookup)?, ..Config::default() };
     let brand = lookup("DOORWARD_TOKEN_BRAND")?.unwrap_or_else(|| "dw".to_owned());
@@ -61,6 +60,17 @@ pub(super) fn read(lookup: Lookup<'_>) -> Result<Config> {
     }
     if let Some(enabled) = one_of(lookup, "METRICS_ENABLED", &[("true", true), ("false", false)])? {
         config = config.metrics(enabled);
+    }
+    if let Some(limit) = rate_limit(lookup)? {
+        config = config.rate_limit(limit);
+    }
+    if let Some(failures) = whole(lookup, "DOORWARD_FAILURES_PER_MINUTE")? {
+        let limit = RateLimit::new(failures, Duration::from_secs(60));
+        config =
+            config.failure_limit(limit.map_err(|_| invalid("DOORWARD_FAILURES_PER_MINUTE", "must lie between 1 and 1,000,000"))?);
+    }
+    if let Some(keys) = whole(lookup, "DOORWARD_KEYS_PER_HOUR")? {
+        config = config.keys_per_hour(keys)?;
     }
     Ok(config)
 }
@@ -148,19 +158,22 @@ fn check_consistency(lookup: Lookup<'_>) -> Result<()> {
     }
 }
 
-fn check_rate_limit(lookup: Lookup<'_>) -> Result<()> {
-    const NAME: &str = "RATE_LIMIT_ENABLED";
-    for name in ["RATE_LIMIT_WINDOW_MS", "RATE_LIMIT_MAX_REQUESTS"] {
-        if let Some(number) = lookup(name)?
-            && !number.parse::<u64>().is_ok_and(|number| number > 0)
-        {
-            return Err(invalid(name, "must be a whole number greater than 0"));
-        }
-    }
-    match one_of(lookup, NAME, &[("true", true), ("false", false)])? {
-        Some(true) => Err(unsupported(NAME, "rate limits")),
-        _ => Ok(()),
-    }
+/// The limit of each key. The numbers must be right even where it is switched off.
+fn rate_limit(lookup: Lookup<'_>) -> Result<Option<RateLimit>> {
+    const WINDOW: &str = "RATE_LIMIT_WINDOW_MS";
+    const MOST: &str = "RATE_LIMIT_MAX_REQUESTS";
+    let window = Duration::from_millis(whole(lookup, WINDOW)?.unwrap_or(60_000).into());
+    let limit = RateLimit::new(whole(lookup, MOST)?.unwrap_or(1000), window).map_err(|error| {
+        let name = if error.blamed_field() == Some("window_ms") { WINDOW } else { MOST };
+        invalid(name, error.message())
+    })?;
+    let enabled = one_of(lookup, "RATE_LIMIT_ENABLED", &[("true", true), ("false", false)])?;
+    Ok(Some(limit).filter(|_| enabled == Some(true)))
+}
+
+fn whole(lookup: Lookup<'_>, name: &'static str) -> Result<Option<u32>> {
+    let Some(text) = lookup(name)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| invalid(name, "must be a whole number greater than 0"))
 }
 
 fn addresses(lookup: Lookup<'_>, name: &'static str) -> Result<Option<AddressList>> {
@@ -261,9 +274,13 @@ mod tests {
             #[cfg(not(feature = "postgres"))]
             (&[("DOORWARD_POOL_MAX", "10")], Unsupported, "DOORWARD_POOL_MAX"),
             (&[("DOORWARD_ENCRYPTION_KEYS", "k:AAAA")], Unsupported, "DOORWARD_ENCRYPTION_KEYS"),
-            (&[("RATE_LIMIT_ENABLED", "true")], Unsupported, "RATE_LIMIT_ENABLED"),
             (&[("RATE_LIMIT_ENABLED", "1")], InvalidVariable, "RATE_LIMIT_ENABLED"),
             (&[("RATE_LIMIT_WINDOW_MS", "0")], InvalidVariable, "RATE_LIMIT_WINDOW_MS"),
+            (&[("RATE_LIMIT_WINDOW_MS", "86400001")], InvalidVariable, "RATE_LIMIT_WINDOW_MS"),
+            (&[("RATE_LIMIT_MAX_REQUESTS", "many")], InvalidVariable, "RATE_LIMIT_MAX_REQUESTS"),
+            (&[("RATE_LIMIT_ENABLED", "true"), ("RATE_LIMIT_MAX_REQUESTS", "0")], InvalidVariable, "RATE_LIMIT_MAX_REQUESTS"),
+            (&[("DOORWARD_FAILURES_PER_MINUTE", "0")], InvalidVariable, "DOORWARD_FAILURES_PER_MINUTE"),
+            (&[("DOORWARD_KEYS_PER_HOUR", "-1")], InvalidVariable, "DOORWARD_KEYS_PER_HOUR"),
             (&[("METRICS_ENABLED", "yes")], InvalidVariable, "METRICS_ENABLED"),
         ];
         for (variables, reason, field) in cases {

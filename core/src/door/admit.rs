@@ -17,6 +17,7 @@ use crate::{
         code::Region,
         decision::{Decision, Position},
         id::InstitutionId,
+        rate_limit::RateLimit,
     },
     store::{
         Backend, Credential,
@@ -58,10 +59,10 @@ impl Engine {
         let timer = self.metrics.start(Operation::admit);
         // Outside the guard, as in `verify`; the policy's words are read by atomics and compared, which cannot panic either.
         let recognised = self.recognise_for(credentials, request, asked);
-        if let Some((good, quick)) = self.quick(&recognised, asked) {
+        if let Some((good, limit, quick)) = self.quick(&recognised, asked) {
             self.count(Operation::admit, timer, None);
             let decision = quick.decision(self.config.default_decision);
-            return Ok(Admission { context: AuthContext::of(&good), decision });
+            return Ok(Admission { context: AuthContext::of(&good, limit), decision });
         }
         self.admit_slowly(timer, recognised, credentials, request, asked)
     }
@@ -153,15 +154,15 @@ impl Engine {
     /// A good key that asks for its own institution, and the answer of the policy, if memory quickly tells both on one view.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "on the way of every admission")]
-    fn quick(&self, recognised: &Result<Recognised>, asked: &Asked<'_>) -> Option<(Good<'_>, Quick)> {
+    fn quick(&self, recognised: &Result<Recognised>, asked: &Asked<'_>) -> Option<(Good<'_>, Option<RateLimit>, Quick)> {
         self.on_one_view(recognised.as_ref().ok()?, asked, |good| good.quick(asked.region, asked.position))
     }
 
     /// The admission of a good key for its own institution, if memory can answer on one view.
     fn admit_in_memory(&self, recognised: &Recognised, asked: &Asked<'_>) -> Option<Admission> {
         let decide = |good: &Good<'_>| Some(good.decide(asked.region, asked.position, self.config.default_decision));
-        let (good, decision) = self.on_one_view(recognised, asked, decide)?;
-        Some(Admission { context: AuthContext::of(&good), decision })
+        let (good, limit, decision) = self.on_one_view(recognised, asked, decide)?;
+        Some(Admission { context: AuthContext::of(&good, limit), decision })
     }
 
     #[inline(always)]
@@ -171,7 +172,7 @@ impl Engine {
         recognised: &Recognised,
         asked: &Asked<'_>,
         ask: impl FnOnce(&Good<'_>) -> Option<T>,
-    ) -> Option<(Good<'_>, T)> {
+    ) -> Option<(Good<'_>, Option<RateLimit>, T)> {
         let lookups = self.lookups.as_deref().filter(|_| !self.config.audit.authentications)?;
         let Recognised::Token(hash) = recognised else { return None };
         let view = lookups.view()?;
@@ -180,7 +181,11 @@ impl Engine {
             return None;
         }
         let answer = ask(&good)?;
-        view.still_holds().then_some((good, answer))
+        if !view.still_holds() {
+            return None;
+        }
+        let limit = self.take(&good, lookups)?;
+        Some((good, limit, answer))
     }
 
     fn admitted(

@@ -4,7 +4,10 @@
 //! The order is fixed: length, root token (in constant time, by digest), shape and checksum, lookup by digest, status,
 //! address. A store that cannot answer lets nobody in, root apart.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use smol_str::SmolStr;
 
@@ -23,10 +26,14 @@ use crate::{
         api_key::{ApiKey, KeyStatus},
         audit::{Actor, AuditEntry, Outcome},
         id::EventId,
+        rate_limit::RateLimit,
         time::Timestamp,
     },
     reply::Reply,
-    store::{Backend, Credential, memory::Good},
+    store::{
+        Backend, Credential,
+        memory::{Good, Lookups},
+    },
     token::{KeyHash, MAX_TOKEN, Shape},
 };
 
@@ -35,6 +42,8 @@ use crate::{
 pub(super) struct Refusal {
     pub(super) reason: Reason,
     error: Option<Error>,
+    /// After which time a caller that came too often may come again.
+    retry_after: Option<Duration>,
 }
 
 pub(super) type Identity = Result<AuthContext, Refusal>;
@@ -66,9 +75,9 @@ impl Engine {
         // (indexing, unwrap, plain arithmetic) is a lint that has no exception on this way, a failing clock or source of
         // randomness is a value, and a poisoned lock is passed over. What is left is the host's own subscriber and recorder.
         let recognised = self.recognise(credentials, request);
-        if let Some(found) = self.good(&recognised) {
+        if let Some((found, limit)) = self.good(&recognised) {
             self.count(operation, timer, None);
-            return good(AuthContext::of(&found));
+            return good(AuthContext::of(&found, limit));
         }
         let identity =
             guarded(|| Ok(self.identify(recognised, credentials, request))).unwrap_or_else(|error| Err(Refusal::of(error)));
@@ -89,7 +98,7 @@ impl Engine {
         let timer = self.metrics.start(operation);
         let recognised = span.in_scope(|| self.recognise(credentials, request));
         let identity = match self.good(&recognised) {
-            Some(good) => Ok(AuthContext::of(&good)),
+            Some((good, limit)) => Ok(AuthContext::of(&good, limit)),
             None => {
                 let identity = self.identify_async(recognised, credentials, request).instrument(span);
                 guarded_async(async { Ok(identity.await) }).await.unwrap_or_else(|error| Err(Refusal::of(error)))
@@ -106,13 +115,29 @@ impl Engine {
         }
     }
 
-    /// The key that was recognised, if memory can tell that it is good, and nothing but its use is to be noted.
+    /// The key that was recognised, if memory can tell that it is good and within its limit, and nothing but its use is to be
+    /// noted.
     #[inline]
-    fn good(&self, recognised: &Result<Recognised, Refusal>) -> Option<Good<'_>> {
-        match recognised {
-            Ok(Recognised::Token(hash)) => self.lookups.as_deref().filter(|_| !self.config.audit.authentications)?.good(hash),
-            _ => None,
-        }
+    fn good(&self, recognised: &Result<Recognised, Refusal>) -> Option<(Good<'_>, Option<RateLimit>)> {
+        let Ok(Recognised::Token(hash)) = recognised else { return None };
+        let lookups = self.lookups.as_deref().filter(|_| !self.config.audit.authentications)?;
+        let good = lookups.good(hash)?;
+        let limit = self.take(&good, lookups)?;
+        Some((good, limit))
+    }
+
+    /// Takes one request of a good key's limit, and gives the limit, if it has one. `None` if there is nothing to take.
+    #[inline]
+    pub(super) fn take(&self, good: &Good<'_>, lookups: &Lookups) -> Option<Option<RateLimit>> {
+        let limit = match good.limit() {
+            0 => match self.limits.default() {
+                Some(limit) => limit,
+                None => return Some(None),
+            },
+            number => self.limits.numbered(number, lookups)?,
+        };
+        limit.take(&good.id_bytes()).ok()?;
+        Some(Some(limit.limit()))
     }
 
     #[inline(never)]
@@ -167,6 +192,9 @@ impl Engine {
             // The root token has no hint: nothing of it is public.
             return if allowed { Ok(Recognised::Root) } else { Err(self.refuse(Reason::AddressNotAllowed, || None, request)) };
         }
+        if let Err(wait) = self.limits.check_failures(|| request.client_address(&self.config.trusted_proxies)) {
+            return Err(self.refuse_for(wait, || Some((hash.hint(), None)), request));
+        }
         if self.config.token_format.shape(token) == Shape::Damaged {
             return Err(self.refuse(Reason::Malformed, || Some((hash.hint(), None)), request));
         }
@@ -186,7 +214,7 @@ impl Engine {
         let credential = match found {
             Ok(Some(credential)) => credential,
             Ok(None) => return Err(self.refuse(Reason::Unknown, || Some((hint(), None)), request)),
-            Err(error) => return Err(Refusal { reason: error.reason(), error: Some(error) }),
+            Err(error) => return Err(Refusal::of(error)),
         };
         let reason = match credential.standing {
             KeyStatus::Revoked => Some(Reason::Revoked),
@@ -203,10 +231,15 @@ impl Engine {
         if let Some(reason) = reason {
             return Err(self.refuse(reason, || Some((hint(), Some(&credential))), request));
         }
+        let limit = self.limits.of(credential.rate_limit);
+        if let Some(Err(wait)) = limit.as_ref().map(|limit| limit.take_of(&credential.id)) {
+            return Err(self.refuse_for(wait, || Some((hint(), Some(&credential))), request));
+        }
         if !backend.note_use(&credential) && self.usage.note(&credential.id, Timestamp::now()) {
             self.wake_housekeeper();
         }
-        Ok(self.granted(AuthContext::key(credential.role, credential.institution_id, credential.id), request))
+        let limit = limit.map(|limit| limit.limit());
+        Ok(self.granted(AuthContext::key(credential.role, credential.institution_id, credential.id, limit), request))
     }
 
     /// The record of the live key that has this token.
@@ -235,6 +268,17 @@ impl Engine {
         }
     }
 
+    /// Refuses whoever came too often.
+    #[cold]
+    fn refuse_for<'a>(
+        &self,
+        wait: Duration,
+        known: impl FnOnce() -> Option<(SmolStr, Option<&'a Credential>)>,
+        request: &Request,
+    ) -> Refusal {
+        Refusal { retry_after: Some(wait), ..self.refuse(Reason::TooManyRequests, known, request) }
+    }
+
     /// Notes a refusal in the trail. What is known of the token is its hint, and the key if there is one.
     #[cold]
     fn refuse<'a>(
@@ -245,6 +289,9 @@ impl Engine {
     ) -> Refusal {
         let (hint, key) = known().map_or((SmolStr::default(), None), |(hint, key)| (hint, key));
         let origin = request.origin(&self.config.trusted_proxies);
+        if !matches!(reason, Reason::Missing | Reason::TooManyRequests) {
+            self.limits.note_failure(origin.client_address);
+        }
         let likeness = Likeness {
             action: "authenticate",
             outcome: (Outcome::Refused, reason.as_str()),
@@ -272,7 +319,7 @@ impl Engine {
                 payload,
             })
         });
-        Refusal { reason, error: None }
+        Refusal { reason, error: None, retry_after: None }
     }
 
     /// Notes in the trail what succeeded and changed nothing, where the host asks for it.
@@ -314,11 +361,15 @@ impl Engine {
 impl Refusal {
     /// The refusal of a failed operation.
     pub(super) fn of(error: Error) -> Self {
-        Self { reason: error.reason(), error: Some(error) }
+        Self { reason: error.reason(), error: Some(error), retry_after: None }
     }
 
     pub(super) fn verdict_of(identity: Identity) -> Verdict {
-        identity.map_or_else(|refusal| Verdict::Refused(refusal.reason), Verdict::Granted)
+        match identity {
+            Ok(context) => Verdict::Granted(context),
+            Err(Refusal { retry_after: Some(wait), .. }) => Verdict::RateLimited(wait),
+            Err(refusal) => Verdict::Refused(refusal.reason),
+        }
     }
 
     /// The refusal as an error. Its message is for the host, and tells no more than the reason does.
@@ -331,8 +382,13 @@ impl Refusal {
             Reason::Disabled => "the key is disabled",
             Reason::Expired => "the key has expired",
             Reason::AddressNotAllowed => "not from this address, or the address is not known",
+            Reason::TooManyRequests => "too many requests; wait, and try again",
             _ => "the caller could not be authenticated",
         };
-        self.error.unwrap_or_else(|| Error::new(self.reason, message))
+        let error = self.error.unwrap_or_else(|| Error::new(self.reason, message));
+        match self.retry_after {
+            Some(wait) => error.after(wait),
+            None => error,
+        }
     }
 }

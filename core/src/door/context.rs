@@ -1,5 +1,7 @@
 //! What authentication answers: [`AuthContext`], [`Verdict`], [`Admission`].
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::{
@@ -9,6 +11,7 @@ use crate::{
         audit::Actor,
         decision::Decision,
         id::{ApiKeyId, InstitutionId},
+        rate_limit::RateLimit,
     },
     store::memory::Good,
 };
@@ -20,22 +23,25 @@ pub struct AuthContext {
     role: Role,
     institution_id: Option<InstitutionId>,
     api_key_id: Option<ApiKeyId>,
+    /// The limit under which the caller was let in.
+    #[serde(skip)]
+    pub(super) rate_limit: Option<RateLimit>,
 }
 
 impl AuthContext {
     pub(super) fn root() -> Self {
-        Self { role: Role::Root, institution_id: None, api_key_id: None }
+        Self { role: Role::Root, institution_id: None, api_key_id: None, rate_limit: None }
     }
 
     /// A key that memory found good.
     #[inline]
-    pub(super) fn of(good: &Good<'_>) -> Self {
-        Self::key(good.role(), good.institution_id().clone(), good.id())
+    pub(super) fn of(good: &Good<'_>, rate_limit: Option<RateLimit>) -> Self {
+        Self::key(good.role(), good.institution_id().clone(), good.id(), rate_limit)
     }
 
     #[inline]
-    pub(super) fn key(role: Role, institution_id: InstitutionId, api_key_id: ApiKeyId) -> Self {
-        Self { role, institution_id: Some(institution_id), api_key_id: Some(api_key_id) }
+    pub(super) fn key(role: Role, institution_id: InstitutionId, api_key_id: ApiKeyId, rate_limit: Option<RateLimit>) -> Self {
+        Self { role, institution_id: Some(institution_id), api_key_id: Some(api_key_id), rate_limit }
     }
 
     /// What the caller may do.
@@ -67,6 +73,9 @@ impl AuthContext {
 pub enum Verdict {
     /// The caller is known and its key is good.
     Granted(AuthContext),
+    /// The caller's key is good, and was used too often, or too many authentications failed from its address: it may come again
+    /// after this time. The reason is [`Reason::TooManyRequests`].
+    RateLimited(Duration),
     /// The caller is not let in, for this reason. It is for the host; a remote caller is told no more than "missing" or
     /// "invalid API key".
     Refused(Reason),
@@ -78,7 +87,17 @@ impl Verdict {
     pub fn granted(self) -> Option<AuthContext> {
         match self {
             Self::Granted(context) => Some(context),
-            Self::Refused(_) => None,
+            Self::Refused(_) | Self::RateLimited(_) => None,
+        }
+    }
+
+    /// Why the caller was not let in, if it was not.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Granted(_) => None,
+            Self::Refused(reason) => Some(*reason),
+            Self::RateLimited(_) => Some(Reason::TooManyRequests),
         }
     }
 }

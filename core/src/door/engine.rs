@@ -18,6 +18,7 @@ use super::{
     closing::Closing,
     faces::Operation,
     housekeeper::Housekeeper,
+    limits::Limits,
     metrics::Metrics,
     sink::{Announced, Callback, Sink},
     trail::Trail,
@@ -39,6 +40,7 @@ pub(crate) struct Engine {
     pub(super) usage: Usage,
     pub(super) metrics: Metrics,
     pub(super) housekeeper: Housekeeper,
+    pub(super) limits: Limits,
     flushing: Lock<()>,
     /// What may be looked up without asking the store.
     pub(super) lookups: Option<Arc<Lookups>>,
@@ -67,6 +69,7 @@ impl Engine {
             usage: Usage::default(),
             metrics,
             housekeeper: Housekeeper::default(),
+            limits: Limits::new(&config.rate_limits),
             flushing: Lock::default(),
             nonblocking: OnceLock::new(),
             closing: Closing::default(),

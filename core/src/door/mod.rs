@@ -12,6 +12,7 @@ mod engine;
 mod faces;
 mod health;
 mod housekeeper;
+mod limits;
 mod metrics;
 mod operations;
 mod permission;
@@ -43,7 +44,7 @@ use crate::store::sqlite::{SqliteOptions, SqliteStore};
 use crate::{
     config::{Config, StoreConfig},
     error::Result,
-    model::{api_key::ApiKey, code::Region, decision::Position, id::InstitutionId},
+    model::{api_key::ApiKey, code::Region, decision::Position, id::InstitutionId, rate_limit::RateLimitStatus},
     store::{Backend, memory::MemoryStore},
 };
 
@@ -61,7 +62,7 @@ use crate::{
 ///
 /// match door.verify(key.token.reveal(), &Request::new()) {
 ///     Verdict::Granted(caller) => assert_eq!(caller.institution_id(), Some(&acme.id)),
-///     Verdict::Refused(reason) => panic!("{reason}"),
+///     refused => panic!("{:?}", refused.reason()),
 /// }
 /// # Ok::<(), doorward::Error>(())
 /// ```
@@ -161,8 +162,8 @@ impl Doorward {
     /// Who the caller is.
     ///
     /// # Errors
-    /// `Unauthenticated`: `missing`, `malformed`, `unknown`, `revoked`, `disabled`, `expired`, `address_not_allowed`; and
-    /// what a store can answer. The reason is for the host; tell a remote caller no more than "missing" or "invalid API key".
+    /// `Unauthenticated`: `missing`, `malformed`, `unknown`, `revoked`, `disabled`, `expired`, `address_not_allowed`;
+    /// `RateLimited`, which says when to come again; and what a store can answer. The reason is for the host; tell a remote caller no more than "missing" or "invalid API key".
     pub fn authenticate<'a>(&self, credentials: impl Into<Credentials<'a>>, request: &Request) -> Result<AuthContext> {
         self.engine()?.verify(Operation::authenticate, credentials.into(), request, Ok, |identity| {
             identity.map_err(|refusal| refusal.into_error().during("authenticate"))
@@ -185,6 +186,13 @@ impl Doorward {
     ) -> Result<Admission> {
         let engine = self.engine()?;
         engine.admit(credentials.into(), request, &Asked { institution_id, region, position })
+    }
+
+    /// What an authenticated caller has left of its rate limit, in this process; `None` if it has no limit. Asking takes
+    /// nothing. [`RateLimitStatus::http_fields`] is for the answer to the caller.
+    #[must_use]
+    pub fn rate_limit(&self, context: &AuthContext) -> Option<RateLimitStatus> {
+        self.engine().ok()?.limits.status(context)
     }
 
     /// The record of the live key that has this token, or nothing.
@@ -255,6 +263,12 @@ pub struct AsyncDoorward {
 }
 
 impl AsyncDoorward {
+    /// As [`Doorward::rate_limit`].
+    #[must_use]
+    pub fn rate_limit(&self, context: &AuthContext) -> Option<RateLimitStatus> {
+        self.door.rate_limit(context)
+    }
+
     /// As [`Doorward::verify`].
     pub async fn verify<'a>(&self, credentials: impl Into<Credentials<'a>>, request: &Request) -> Verdict {
         match self.door.engine() {

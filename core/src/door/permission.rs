@@ -15,6 +15,8 @@ pub(super) enum Permission {
     ReadInstitution,
     /// Create, list, get, rotate, change and revoke keys.
     ManageKeys,
+    /// Give keys limits of their own: those who are limited do not say how much.
+    SetRateLimits,
     /// Get, list and check policies; read their history.
     ReadPolicies,
     /// Upsert, merge and delete policies.
@@ -26,16 +28,18 @@ pub(super) enum Permission {
 impl Permission {
     /// Whether a caller of this role has it, within its own institution if the role is a key's.
     const fn is_given_to(self, role: Role) -> bool {
-        use Permission::{ManageInstitutions, ManageKeys, ManagePolicies, ReadAuditTrail, ReadInstitution, ReadPolicies};
+        use Permission::{
+            ManageInstitutions, ManageKeys, ManagePolicies, ReadAuditTrail, ReadInstitution, ReadPolicies, SetRateLimits,
+        };
         match role {
             Role::Root => true,
             Role::Admin => match self {
-                ManageInstitutions => false,
+                ManageInstitutions | SetRateLimits => false,
                 ReadInstitution | ManageKeys | ReadPolicies | ManagePolicies | ReadAuditTrail => true,
             },
             Role::ReadOnly => match self {
                 ReadInstitution | ReadPolicies => true,
-                ManageInstitutions | ManageKeys | ManagePolicies | ReadAuditTrail => false,
+                ManageInstitutions | ManageKeys | SetRateLimits | ManagePolicies | ReadAuditTrail => false,
             },
         }
     }

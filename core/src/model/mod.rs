@@ -11,5 +11,6 @@ pub mod institution;
 pub mod json;
 pub mod page;
 pub mod policy;
+pub mod rate_limit;
 pub(crate) mod text;
 pub mod time;

@@ -41,6 +41,7 @@ use crate::{
         institution::{Institution, InstitutionPatch, InstitutionQuery},
         page::Page,
         policy::{Policy, PolicyChange, PolicyHistoryQuery, PolicyQuery, PolicyVersion},
+        rate_limit::RateLimit,
         time::Timestamp,
     },
     reply::Reply,
@@ -211,6 +212,8 @@ pub struct Credential {
     pub expires_at: Option<Timestamp>,
     /// From where it may be used; `None` means from anywhere.
     pub allowed_addresses: Option<Arc<AddressList>>,
+    /// How often it may be used, if it has a limit of its own.
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl Credential {
@@ -225,6 +228,7 @@ impl Credential {
             standing: key.status(Timestamp::default()),
             expires_at: key.expires_at,
             allowed_addresses: Some(&key.allowed_addresses).filter(|list| !list.is_empty()).cloned().map(Arc::new),
+            rate_limit: key.rate_limit,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What changes about a key: label, expiry, addresses, data; switched off and on.
 
+use std::time::Duration;
+
 use super::{
     case::{Case, Check, ensure, equal},
     stage::{Stage, answer},
@@ -10,6 +12,7 @@ use crate::{
         address::AddressList,
         api_key::{ApiKey, KeyChange, KeyPatch, metadata_from_json},
         id::ApiKeyId,
+        rate_limit::RateLimit,
         time::Timestamp,
     },
 };
@@ -18,6 +21,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("a change of a key changes what it names and raises the version", update),
     Case::new("an expiry is removed on request and kept otherwise", expiry_removed),
     Case::new("a change of a key that expects another version is refused and leaves nothing", version_mismatch),
+    Case::new("a key has any rate limit of its own, or none", rate_limits),
     Case::new("a key is switched off and on again", disable_and_enable),
     Case::new("switching off twice keeps the first date and raises nothing", disable_twice),
     Case::new("an unknown key is not found for any change", unknown_key),
@@ -32,6 +36,7 @@ fn update(stage: &Stage) -> Check {
         label: Some("new".to_owned()),
         expires_at: Some(Some("2999-01-01T00:00:00Z".parse()?)),
         allowed_addresses: Some(AddressList::new(["10.0.0.0/8"])?),
+        rate_limit: Some(Some(RateLimit::new(10, Duration::from_secs(1))?)),
         metadata: Some(metadata_from_json(r#"{"a":{"b":[1]}}"#)?),
         expected_version: Some(1),
     };
@@ -39,6 +44,7 @@ fn update(stage: &Stage) -> Check {
         label: "new".to_owned(),
         expires_at: Some("2999-01-01T00:00:00Z".parse()?),
         allowed_addresses: AddressList::new(["10.0.0.0/8"])?,
+        rate_limit: Some(RateLimit::new(10, Duration::from_secs(1))?),
         metadata: metadata_from_json(r#"{"a":{"b":[1]}}"#)?,
         version: 2,
         ..key.clone()
@@ -51,9 +57,30 @@ fn update(stage: &Stage) -> Check {
     equal(answer(stage.store.find_by_hash(&key.key_hash))?, Some(expected.clone()), "what is found by the hash")?;
     let credential = answer(stage.store.find_credential(&key.key_hash))?;
     ensure(
-        credential.is_some_and(|found| found.expires_at == expected.expires_at && found.allowed_addresses.is_some()),
-        "the credential has the new expiry and addresses",
+        credential.is_some_and(|found| {
+            found.expires_at == expected.expires_at
+                && found.allowed_addresses.is_some()
+                && found.rate_limit == expected.rate_limit
+        }),
+        "the credential has the new expiry, addresses and rate limit",
     )
+}
+
+/// More limits than the few bits that a store may have for each key.
+fn rate_limits(stage: &Stage) -> Check {
+    let institution = stage.institution()?;
+    for requests in 1..=70 {
+        let rate_limit = Some(RateLimit::new(requests, Duration::from_millis(u64::from(requests)))?);
+        let key = stage.store_key(ApiKey { rate_limit, ..stage.new_key(&institution)? })?;
+        equal(stage.found_key(&key)?.rate_limit, rate_limit, "the record's rate limit")?;
+        let credential = answer(stage.store.find_credential(&key.key_hash))?;
+        equal(credential.and_then(|found| found.rate_limit), rate_limit, "the credential's rate limit")?;
+        let without = KeyPatch { rate_limit: Some(None), ..KeyPatch::default() };
+        stage.change_key(&key, KeyChange::Update(without))?;
+        let credential = answer(stage.store.find_credential(&key.key_hash))?;
+        equal(credential.map(|found| found.rate_limit), Some(None), "the credential's rate limit after it was removed")?;
+    }
+    Ok(())
 }
 
 fn expiry_removed(stage: &Stage) -> Check {
@@ -105,7 +132,7 @@ fn every_change() -> [KeyChange; 5] {
         id: ApiKeyId::from_stored("ak_successor"),
         key_hash: crate::token::KeyHash::of("successor"),
         hint: "successor".into(),
-        grace: std::time::Duration::ZERO,
+        grace: Duration::ZERO,
     };
     [KeyChange::Update(KeyPatch::default()), rotation, KeyChange::Enable, KeyChange::Disable, KeyChange::Revoke]
 }

@@ -118,6 +118,7 @@ impl Stage {
             expires_at: None,
             last_used_at: None,
             allowed_addresses: AddressList::default(),
+            rate_limit: None,
             metadata: Map::new(),
             rotated_from: None,
             rotated_to: None,

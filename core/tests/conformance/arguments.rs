@@ -3,7 +3,7 @@
 //! Texts that a typed argument refuses (an unknown role, a malformed cursor) give the error that reading them gives: in
 //! other languages the operation itself reads them.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use doorward::{
     Error, Request,
@@ -16,6 +16,7 @@ use doorward::{
         id::InstitutionId,
         page::PageRequest,
         policy::{PolicyConfig, PolicyPatch},
+        rate_limit::RateLimit,
     },
 };
 use serde_json::{Map, Value};
@@ -170,19 +171,34 @@ impl Arguments {
         if let Some(addresses) = self.addresses()? {
             key = key.allowed_addresses(addresses);
         }
+        if let Some(limit) = self.rate_limit()? {
+            key = key.rate_limit(limit);
+        }
         if let Some(metadata) = self.metadata()? {
             key = key.metadata(metadata);
         }
         Ok(key)
     }
 
+    /// `{"maxRequests": 10, "windowMs": 1000}`
+    fn rate_limit(&mut self) -> Read<Option<RateLimit>> {
+        let Some(limit) = self.0.remove("rateLimit").filter(|limit| !limit.is_null()) else { return Ok(None) };
+        let number = |name: &str| limit.get(name).and_then(Value::as_u64).ok_or_else(|| format!("{name} must be a number"));
+        let (requests, window) = (number("maxRequests")?, number("windowMs")?);
+        let limit = RateLimit::new(u32::try_from(requests).unwrap_or(u32::MAX), Duration::from_millis(window));
+        Ok(Some(limit.map_err(|error| error.inside("rate_limit"))?))
+    }
+
     pub(crate) fn key_patch(&mut self) -> Read<KeyPatch> {
         let removes_expiry = self.0.get("expiresAt").is_some_and(Value::is_null);
         let expires_at = self.optional_time("expiresAt")?;
+        let removes_limit = self.0.get("rateLimit").is_some_and(Value::is_null);
+        let rate_limit = self.rate_limit()?;
         Ok(KeyPatch {
             label: self.optional_text("label")?,
             expires_at: if removes_expiry { Some(None) } else { expires_at.map(Some) },
             allowed_addresses: self.addresses()?,
+            rate_limit: if removes_limit { Some(None) } else { rate_limit.map(Some) },
             metadata: self.metadata()?,
             expected_version: self.number("expectedVersion")?,
         })

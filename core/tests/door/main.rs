@@ -14,6 +14,7 @@ mod closing;
 mod counts;
 mod imports;
 mod last_use;
+mod limits;
 mod sink;
 mod stage;
 mod trail;

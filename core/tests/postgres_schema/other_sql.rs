@@ -54,10 +54,7 @@ impl Shared {
     }
 
     fn reason(&self, token: &str) -> Option<Reason> {
-        match self.door.verify(token, &Request::new()) {
-            Verdict::Granted(_) => None,
-            Verdict::Refused(reason) => Some(reason),
-        }
+        self.door.verify(token, &Request::new()).reason()
     }
 
     fn version(&mut self, table: &str, id: &str) -> String {

@@ -62,7 +62,8 @@ impl Verify {
         let token = input::token()?;
         match door.verify(Credentials::token_bytes(&token), &request) {
             Verdict::Granted(context) => granted(&context, output),
-            Verdict::Refused(reason) => {
+            refused => {
+                let reason = refused.reason().unwrap_or(Reason::Bug);
                 output.show(&json!({ "granted": false, "reason": reason.as_str() }), || format!("refused: {reason}"))?;
                 Ok(Answer::No(reason.kind()))
             }

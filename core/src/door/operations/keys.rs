@@ -50,9 +50,11 @@ impl Operations<'_> {
             Ok(id) => id,
             Err(error) => return Reply::from(error),
         };
-        let act = Act::new(operation, Permission::ManageKeys, Some(institution_id));
+        let limited = keys.iter().any(|key| key.rate_limit.is_some());
+        let act = Act::new(operation, to_manage(limited), Some(institution_id));
         let act = if operation == Operation::create_key { act.making("api_key", &id) } else { act };
         self.change(act, checked, |mut audit| {
+            self.take_creations(institution_id, keys.len())?;
             if operation == Operation::create_keys {
                 audit.payload.insert("count".to_owned(), Value::from(keys.len()));
             }
@@ -79,12 +81,14 @@ impl Operations<'_> {
         dry_run: bool,
     ) -> Reply<ImportReport> {
         let checked = check_batch(&keys, MOST_IMPORTED, |imported| &imported.key);
-        let act = Act::new(Operation::import_keys, Permission::ManageKeys, Some(institution_id));
+        let limited = keys.iter().any(|imported| imported.key.rate_limit.is_some());
+        let act = Act::new(Operation::import_keys, to_manage(limited), Some(institution_id));
         let record = |ImportedKey { key_hash, key }, at| {
             Ok(key.into_record(ApiKeyId::generate()?, institution_id.clone(), key_hash, key_hash.hint(), at))
         };
         if !dry_run {
             return self.change(act, checked, |mut audit| {
+                self.take_creations(institution_id, keys.len())?;
                 audit.payload.insert("count".to_owned(), Value::from(keys.len()));
                 let records: Vec<ApiKey> = keys.into_iter().map(|key| record(key, audit.occurred_at)).collect::<Result<_>>()?;
                 let report = |imported| Ok(ImportReport { dry_run: false, imported, conflicts: Vec::new() });
@@ -124,7 +128,8 @@ impl Operations<'_> {
 
     pub(in crate::door) fn update_key(&self, institution_id: &InstitutionId, id: &ApiKeyId, patch: KeyPatch) -> Reply<ApiKey> {
         let checked = patch.check(Timestamp::now());
-        self.change_key(Operation::update_key, institution_id, id, KeyChange::Update(patch), checked)
+        let act = Act::new(Operation::update_key, to_manage(patch.rate_limit.is_some()), Some(institution_id));
+        self.change_key(act, institution_id, id, KeyChange::Update(patch), checked)
     }
 
     pub(in crate::door) fn rotate_key(
@@ -153,15 +158,18 @@ impl Operations<'_> {
     }
 
     pub(in crate::door) fn enable_key(&self, institution_id: &InstitutionId, id: &ApiKeyId) -> Reply<ApiKey> {
-        self.change_key(Operation::enable_key, institution_id, id, KeyChange::Enable, Ok(()))
+        let act = Act::new(Operation::enable_key, Permission::ManageKeys, Some(institution_id));
+        self.change_key(act, institution_id, id, KeyChange::Enable, Ok(()))
     }
 
     pub(in crate::door) fn disable_key(&self, institution_id: &InstitutionId, id: &ApiKeyId) -> Reply<ApiKey> {
-        self.change_key(Operation::disable_key, institution_id, id, KeyChange::Disable, Ok(()))
+        let act = Act::new(Operation::disable_key, Permission::ManageKeys, Some(institution_id));
+        self.change_key(act, institution_id, id, KeyChange::Disable, Ok(()))
     }
 
     pub(in crate::door) fn revoke_key(&self, institution_id: &InstitutionId, id: &ApiKeyId) -> Reply<ApiKey> {
-        self.change_key(Operation::revoke_key, institution_id, id, KeyChange::Revoke, Ok(()))
+        let act = Act::new(Operation::revoke_key, Permission::ManageKeys, Some(institution_id));
+        self.change_key(act, institution_id, id, KeyChange::Revoke, Ok(()))
     }
 
     pub(in crate::door) fn revoke_all_keys(&self, institution_id: &InstitutionId) -> Reply<u64> {
@@ -169,19 +177,33 @@ impl Operations<'_> {
         self.change(act, Ok(()), |audit| Ok(self.backend.revoke_all_keys(institution_id, audit)))
     }
 
+    /// Counts keys that a caller creates, of whom root is none.
+    fn take_creations(&self, institution_id: &InstitutionId, count: usize) -> Result<()> {
+        if !self.caller.is_some_and(|(context, _)| context.role() != Role::Root) {
+            return Ok(());
+        }
+        self.engine.limits.take_creations(institution_id, count).map_err(|wait| {
+            Error::new(Reason::TooManyRequests, "the institution has created too many keys; wait, and try again").after(wait)
+        })
+    }
+
     fn change_key(
         &self,
-        operation: Operation,
+        act: Act<'_>,
         institution_id: &InstitutionId,
         id: &ApiKeyId,
         change: KeyChange,
         checked: Result<()>,
     ) -> Reply<ApiKey> {
-        let act = Act::new(operation, Permission::ManageKeys, Some(institution_id)).on("api_key", id);
-        self.change(act, checked, |audit| {
+        self.change(act.on("api_key", id), checked, |audit| {
             Ok(self.backend.change_key(institution_id, id, change, audit).map(|changed| Ok(changed.key)))
         })
     }
+}
+
+/// The permission to create or change keys, with limits of their own or without.
+fn to_manage(limited: bool) -> Permission {
+    if limited { Permission::SetRateLimits } else { Permission::ManageKeys }
 }
 
 fn check_batch<T>(keys: &[T], most: usize, key: impl Fn(&T) -> &NewKey) -> Result<()> {

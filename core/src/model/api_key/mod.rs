@@ -28,6 +28,7 @@ pub use self::{
 use super::{
     address::AddressList,
     id::{ApiKeyId, InstitutionId},
+    rate_limit::RateLimit,
     time::Timestamp,
 };
 use crate::{
@@ -62,6 +63,8 @@ pub struct ApiKey {
     pub last_used_at: Option<Timestamp>,
     /// From where it may be used; an empty list means from anywhere.
     pub allowed_addresses: AddressList,
+    /// How often it may be used; `None` means as often as the configuration says.
+    pub rate_limit: Option<RateLimit>,
     /// The host's own data: a JSON object of at most 64 KiB.
     pub metadata: Map<String, Value>,
     /// The key of which this one is the successor.
@@ -91,7 +94,7 @@ impl ApiKey {
 impl Serialize for ApiKey {
     /// The record's JSON; `status` is that of the moment of writing.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut record = serializer.serialize_struct("ApiKey", 16)?;
+        let mut record = serializer.serialize_struct("ApiKey", 17)?;
         record.serialize_field("id", &self.id)?;
         record.serialize_field("institutionId", &self.institution_id)?;
         record.serialize_field("keyHash", &self.key_hash)?;
@@ -105,6 +108,7 @@ impl Serialize for ApiKey {
         record.serialize_field("expiresAt", &self.expires_at)?;
         record.serialize_field("lastUsedAt", &self.last_used_at)?;
         record.serialize_field("allowedAddresses", &self.allowed_addresses)?;
+        record.serialize_field("rateLimit", &self.rate_limit)?;
         record.serialize_field("metadata", &self.metadata)?;
         record.serialize_field("rotatedFrom", &self.rotated_from)?;
         record.serialize_field("version", &self.version)?;

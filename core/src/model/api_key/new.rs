@@ -10,6 +10,7 @@ use crate::{
     model::{
         address::AddressList,
         id::{ApiKeyId, InstitutionId},
+        rate_limit::RateLimit,
         text::check_text,
         time::Timestamp,
     },
@@ -27,6 +28,8 @@ pub struct NewKey {
     pub expires_at: Option<Timestamp>,
     /// From where it may be used; an empty list means from anywhere.
     pub allowed_addresses: AddressList,
+    /// How often it may be used; `None` means as often as the configuration says.
+    pub rate_limit: Option<RateLimit>,
     /// The host's own data.
     pub metadata: Map<String, Value>,
 }
@@ -35,7 +38,14 @@ impl NewKey {
     /// A key without expiry, usable from anywhere.
     #[must_use]
     pub fn new(label: impl Into<String>, role: Role) -> Self {
-        Self { label: label.into(), role, expires_at: None, allowed_addresses: AddressList::default(), metadata: Map::new() }
+        Self {
+            label: label.into(),
+            role,
+            expires_at: None,
+            allowed_addresses: AddressList::default(),
+            rate_limit: None,
+            metadata: Map::new(),
+        }
     }
 
     /// Gives it an expiry.
@@ -49,6 +59,13 @@ impl NewKey {
     #[must_use]
     pub fn allowed_addresses(mut self, addresses: AddressList) -> Self {
         self.allowed_addresses = addresses;
+        self
+    }
+
+    /// Gives it a limit of its own.
+    #[must_use]
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.rate_limit = Some(limit);
         self
     }
 
@@ -90,6 +107,7 @@ impl NewKey {
             expires_at: self.expires_at,
             last_used_at: None,
             allowed_addresses: self.allowed_addresses,
+            rate_limit: self.rate_limit,
             metadata: self.metadata,
             rotated_from: None,
             rotated_to: None,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    model::{address::AddressList, text::check_text, time::Timestamp},
+    model::{address::AddressList, rate_limit::RateLimit, text::check_text, time::Timestamp},
 };
 
 /// What is to change about a key; `None` leaves a member as it is.
@@ -22,6 +22,8 @@ pub struct KeyPatch {
     pub expires_at: Option<Option<Timestamp>>,
     /// The new list, whole.
     pub allowed_addresses: Option<AddressList>,
+    /// The new limit; `Some(None)` leaves it to the configuration.
+    pub rate_limit: Option<Option<RateLimit>>,
     /// The new data, whole.
     pub metadata: Option<Map<String, Value>>,
     /// Change only if the record still has this version.
@@ -47,6 +49,9 @@ impl KeyPatch {
         }
         if let Some(addresses) = &self.allowed_addresses {
             key.allowed_addresses.clone_from(addresses);
+        }
+        if let Some(limit) = self.rate_limit {
+            key.rate_limit = limit;
         }
         if let Some(metadata) = &self.metadata {
             key.metadata.clone_from(metadata);

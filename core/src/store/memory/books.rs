@@ -10,6 +10,7 @@ use std::{
 use super::{
     audit_ring::AuditRing,
     key_table::{Entry, KeyTable, KeyTableWriter},
+    rates::Rates,
     record::{Flags, HintPrefixes, KeyRecord},
     rule::Rule,
     tenants::Tenants,
@@ -41,6 +42,7 @@ pub(super) struct Books {
     shown: usize,
     by_id: HashMap<ApiKeyId, u32, foldhash::quality::RandomState>,
     table: Arc<KeyTable>,
+    rates: Arc<Rates>,
     pub(super) prefixes: Arc<HintPrefixes>,
     pub(super) trail: AuditRing,
     pub(super) generation: u64,
@@ -70,7 +72,7 @@ pub(super) struct PolicyBook {
 }
 
 impl Books {
-    pub(super) fn new(tenants: Arc<Tenants>, table: Arc<KeyTable>, audit_capacity: usize) -> Self {
+    pub(super) fn new(tenants: Arc<Tenants>, table: Arc<KeyTable>, rates: Arc<Rates>, audit_capacity: usize) -> Self {
         Self {
             tenants,
             accounts: Vec::new(),
@@ -79,6 +81,7 @@ impl Books {
             shown: 0,
             by_id: HashMap::default(),
             table,
+            rates,
             prefixes: Arc::default(),
             trail: AuditRing::new(audit_capacity),
             generation: 0,
@@ -176,8 +179,8 @@ impl Books {
         let number = *self.by_id.get(&key.id).ok_or_else(bug)?;
         let slot = index(number).and_then(|number| self.keys.get_mut(number)).ok_or_else(bug)?;
         *slot = KeyRecord::pack(key, slot.tenant, &self.prefixes);
-        let entry = slot.entry(number);
-        if writer.set_state(key.key_hash.as_bytes(), entry.flags, entry.expires_ms) { Ok(()) } else { Err(bug()) }
+        let entry = slot.entry(number, &self.rates);
+        if writer.set_state(key.key_hash.as_bytes(), &entry) { Ok(()) } else { Err(bug()) }
     }
 
     /// Adds records that nobody sees before they are shown, and gives what the key table is to hold of them until then.
@@ -186,7 +189,7 @@ impl Books {
         let mut entries = Vec::with_capacity(records.len());
         for record in records {
             let number = u32::try_from(self.keys.len()).map_err(full)?;
-            entries.push(record.new_entry(number));
+            entries.push(record.new_entry(number, &self.rates));
             self.by_id.insert(record.id.clone(), number);
             self.keys.push(record);
         }

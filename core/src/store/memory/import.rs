@@ -148,6 +148,7 @@ mod tests {
             expires_at: None,
             last_used_at: None,
             allowed_addresses: if number % 3 == 1 { "10.0.0.0/8".parse().unwrap() } else { Default::default() },
+            rate_limit: None,
             metadata: serde_json::Map::new(),
             rotated_from: None,
             rotated_to: None,

@@ -31,20 +31,21 @@ impl MemoryStore {
             let key = books.key_by_hash(hash)?;
             return Some((Credential::of(&key), tenant));
         }
-        Some((of_slot(&found, tenant), tenant))
+        Some((self.of_slot(&found, tenant), tenant))
     }
-}
 
-/// The credential of a key whose slot says all.
-fn of_slot(found: &Found<'_>, tenant: &Tenant) -> Credential {
-    let flags = Flags::of(found);
-    Credential {
-        id: ApiKeyId::from_uuid_bytes(found.entry.id),
-        institution_id: tenant.id.clone(),
-        role: flags.role(),
-        standing: standing(flags),
-        expires_at: found.entry.expires_ms.map(Timestamp::from_millis),
-        allowed_addresses: None,
+    /// The credential of a key whose slot says all.
+    fn of_slot(&self, found: &Found<'_>, tenant: &Tenant) -> Credential {
+        let flags = Flags::of(found);
+        Credential {
+            id: ApiKeyId::from_uuid_bytes(found.entry.id),
+            institution_id: tenant.id.clone(),
+            role: flags.role(),
+            standing: standing(flags),
+            expires_at: found.entry.expires_ms.map(Timestamp::from_millis),
+            allowed_addresses: None,
+            rate_limit: self.lookups.rates.get(found.entry.limit),
+        }
     }
 }
 
@@ -79,7 +80,7 @@ impl ApiKeyStore for MemoryStore {
             if Flags::of(&found).needs_record() {
                 return Ok(self.credential(&*self.read()?, hash).map(|(credential, _)| credential));
             }
-            Ok(self.lookups.tenants.get(found.entry.tenant).map(|tenant| of_slot(&found, tenant)))
+            Ok(self.lookups.tenants.get(found.entry.tenant).map(|tenant| self.of_slot(&found, tenant)))
         };
         Reply::from(find())
     }

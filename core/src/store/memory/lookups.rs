@@ -12,6 +12,7 @@ use std::sync::{
 use super::{
     brief::Quick,
     key_table::{Found, KeyTable},
+    rates::Rates,
     record::Flags,
     tenants::{Tenant, Tenants},
 };
@@ -21,6 +22,7 @@ use crate::{
         code::Region,
         decision::{Decision, DefaultDecision, Position},
         id::{ApiKeyId, InstitutionId},
+        rate_limit::RateLimit,
         time::Timestamp,
     },
     token::KeyHash,
@@ -33,6 +35,7 @@ const CLOCK_LAG: u64 = 100;
 pub(crate) struct Lookups {
     pub(super) keys: Arc<KeyTable>,
     pub(super) tenants: Arc<Tenants>,
+    pub(super) rates: Arc<Rates>,
     /// Odd while a change is under way; two equal even readings with a look in between mean one view.
     changes: AtomicU64,
 }
@@ -57,6 +60,18 @@ impl Good<'_> {
     #[inline]
     pub(crate) fn id(&self) -> ApiKeyId {
         ApiKeyId::from_uuid_bytes(self.found.entry.id)
+    }
+
+    /// The bits of the key's id.
+    #[inline]
+    pub(crate) fn id_bytes(&self) -> [u8; 16] {
+        self.found.entry.id
+    }
+
+    /// The number of the key's own rate limit ([`Lookups::rate_limit`]); 0 where it has none.
+    #[inline]
+    pub(crate) fn limit(&self) -> u8 {
+        self.found.entry.limit
     }
 
     /// The answer of the policy of the key's institution, if it is quickly told.
@@ -87,8 +102,8 @@ impl View<'_> {
 }
 
 impl Lookups {
-    pub(super) fn new(keys: Arc<KeyTable>, tenants: Arc<Tenants>) -> Self {
-        Self { keys, tenants, changes: AtomicU64::new(0) }
+    pub(super) fn new(keys: Arc<KeyTable>, tenants: Arc<Tenants>, rates: Arc<Rates>) -> Self {
+        Self { keys, tenants, rates, changes: AtomicU64::new(0) }
     }
 
     /// The key with this hash, if it is good, and usable from anywhere; its use is noted. `None` says nothing: whoever wants
@@ -106,6 +121,11 @@ impl Lookups {
         let tenant = self.tenants.get(found.entry.tenant)?;
         found.stamp(seconds(now));
         Some(Good { found, tenant })
+    }
+
+    /// The rate limit with this number.
+    pub(crate) fn rate_limit(&self, number: u8) -> Option<RateLimit> {
+        self.rates.get(number)
     }
 
     /// The beginning of a look at several things; `None` while a change is under way.

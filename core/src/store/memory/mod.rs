@@ -15,6 +15,7 @@ mod key_table;
 mod keys;
 mod lookups;
 mod policies;
+mod rates;
 mod record;
 mod rule;
 mod tenants;
@@ -32,6 +33,7 @@ use self::{
     audit_ring::DEFAULT_CAPACITY,
     books::Books,
     key_table::{KeyTable, KeyTableWriter},
+    rates::Rates,
     tenants::Tenants,
 };
 pub(crate) use self::{
@@ -76,13 +78,15 @@ impl MemoryStore {
     pub fn new(audit_capacity: Option<usize>) -> Self {
         let (keys, writer) = KeyTable::new();
         let tenants = Arc::new(Tenants::new());
-        let books = Books::new(Arc::clone(&tenants), Arc::clone(&keys), audit_capacity.unwrap_or(DEFAULT_CAPACITY));
+        let rates = Arc::new(Rates::default());
+        let books =
+            Books::new(Arc::clone(&tenants), Arc::clone(&keys), Arc::clone(&rates), audit_capacity.unwrap_or(DEFAULT_CAPACITY));
         let locked = Arc::new(Locked { writer: Lock::new(writer), books: RwLock::new(books) });
         let quiesced: Weak<dyn fork::Quiesce> = Arc::downgrade(&(Arc::clone(&locked) as Arc<dyn fork::Quiesce>));
         fork::quiesce(quiesced);
         // Without randomness the epoch is the same for all; only stores that several processes share compare epochs.
         let epoch = EventId::generate().map(|id| id.to_string()).unwrap_or_default();
-        let lookups = Arc::new(Lookups::new(keys, tenants));
+        let lookups = Arc::new(Lookups::new(keys, tenants, rates));
         Self { lookups, locked, epoch, closed: AtomicBool::new(false) }
     }
 

@@ -3,12 +3,16 @@
 use serde_json::{Map, Value};
 use smol_str::{SmolStr, format_smolstr};
 
-use super::key_table::{Entry, Found};
+use super::{
+    key_table::{Entry, Found},
+    rates::Rates,
+};
 use crate::{
     model::{
         address::AddressList,
         api_key::{ApiKey, Role},
         id::{ApiKeyId, InstitutionId},
+        rate_limit::RateLimit,
         time::Timestamp,
     },
     token::KeyHash,
@@ -25,6 +29,8 @@ impl Flags {
     const ADDRESSES: u8 = 8;
     /// The id is a text: the slot holds the number of the record instead of a UUID.
     const TEXT_ID: u8 = 16;
+    /// There was no number for the key's own rate limit.
+    const LIMIT: u8 = 64;
     /// The key may be one of an import that is under way: the books tell whether it is there yet.
     pub(super) const NEW: u8 = 32;
 
@@ -57,7 +63,7 @@ impl Flags {
     /// Whether the slot does not say all that authentication needs.
     #[inline]
     pub(super) fn needs_record(self) -> bool {
-        self.0 & (Self::ADDRESSES | Self::TEXT_ID | Self::NEW) != 0
+        self.0 & (Self::ADDRESSES | Self::TEXT_ID | Self::LIMIT | Self::NEW) != 0
     }
 
     /// What the slot of a key holds that is certainly there.
@@ -92,6 +98,7 @@ struct Rare {
     disabled_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     allowed_addresses: AddressList,
+    rate_limit: Option<RateLimit>,
     metadata: Map<String, Value>,
     rotated_from: Option<ApiKeyId>,
     rotated_to: Option<ApiKeyId>,
@@ -139,6 +146,7 @@ impl KeyRecord {
             disabled_at: key.disabled_at,
             expires_at: key.expires_at,
             allowed_addresses: key.allowed_addresses.clone(),
+            rate_limit: key.rate_limit,
             metadata: key.metadata.clone(),
             rotated_from: key.rotated_from.clone(),
             rotated_to: key.rotated_to.clone(),
@@ -172,6 +180,7 @@ impl KeyRecord {
             expires_at: rare.and_then(|rare| rare.expires_at),
             last_used_at: (last_used > 0).then(|| Timestamp::from_millis(u64::from(last_used).saturating_mul(1000))),
             allowed_addresses: rare.map(|rare| rare.allowed_addresses.clone()).unwrap_or_default(),
+            rate_limit: rare.and_then(|rare| rare.rate_limit),
             metadata: rare.map(|rare| rare.metadata.clone()).unwrap_or_default(),
             rotated_from: rare.and_then(|rare| rare.rotated_from.clone()),
             rotated_to: rare.and_then(|rare| rare.rotated_to.clone()),
@@ -184,26 +193,29 @@ impl KeyRecord {
     }
 
     /// What the key's slot holds; `number` is the record's.
-    pub(super) fn entry(&self, number: u32) -> Entry {
+    pub(super) fn entry(&self, number: u32, rates: &Rates) -> Entry {
         let rare = self.rare.as_deref();
+        let limit = rare.and_then(|rare| rare.rate_limit).map(|limit| rates.number_of(limit));
         let flag = |flag, set| if set { flag } else { 0 };
         let uuid = self.id.uuid_bytes();
         let flags = flag(Flags::ADMIN, self.role == Role::Admin)
             | flag(Flags::REVOKED, rare.is_some_and(|rare| rare.revoked_at.is_some()))
             | flag(Flags::DISABLED, rare.is_some_and(|rare| rare.disabled_at.is_some()))
             | flag(Flags::ADDRESSES, rare.is_some_and(|rare| !rare.allowed_addresses.is_empty()))
-            | flag(Flags::TEXT_ID, uuid.is_none());
+            | flag(Flags::TEXT_ID, uuid.is_none())
+            | flag(Flags::LIMIT, limit == Some(None));
         let id = uuid.unwrap_or_else(|| {
             let mut bytes = [0; 16];
             bytes.iter_mut().zip(number.to_le_bytes()).for_each(|(into, byte)| *into = byte);
             bytes
         });
-        Entry { id, tenant: self.tenant, flags, expires_ms: rare.and_then(|rare| rare.expires_at).map(Timestamp::as_millis) }
+        let expires_ms = rare.and_then(|rare| rare.expires_at).map(Timestamp::as_millis);
+        Entry { id, tenant: self.tenant, flags, limit: limit.flatten().unwrap_or_default(), expires_ms }
     }
 
     /// The same for a key that is not there before the books say so.
-    pub(super) fn new_entry(&self, number: u32) -> Entry {
-        let entry = self.entry(number);
+    pub(super) fn new_entry(&self, number: u32, rates: &Rates) -> Entry {
+        let entry = self.entry(number, rates);
         Entry { flags: entry.flags | Flags::NEW, ..entry }
     }
 

@@ -1,6 +1,6 @@
 //! The tables `api_keys` and `doorward_key_usage`: records, credentials, listings.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use smol_str::SmolStr;
 
@@ -14,6 +14,7 @@ use crate::{
         address::AddressList,
         api_key::{ApiKey, ApiKeyQuery, KeyStatus, metadata_from_json},
         id::{ApiKeyId, InstitutionId},
+        rate_limit::RateLimit,
         time::Timestamp,
     },
     store::Credential,
@@ -25,7 +26,8 @@ macro_rules! record {
     ($suffix:literal) => {
         concat!(
             "SELECT k.id, k.institution_id, k.key_hash, k.hint, k.label, k.role, k.created_at, k.revoked_at, k.disabled_at, ",
-            "k.expires_at, k.allowed_addresses, k.metadata, k.rotated_from, k.rotated_to, k.version, u.last_used_at ",
+            "k.expires_at, k.allowed_addresses, k.metadata, k.rotated_from, k.rotated_to, k.version, k.rate_limit_requests, ",
+            "k.rate_limit_window_ms, u.last_used_at ",
             "FROM api_keys k LEFT JOIN doorward_key_usage u ON u.api_key_id = k.id",
             $suffix
         )
@@ -35,7 +37,8 @@ macro_rules! record {
 /// The columns of [`read_credential`].
 macro_rules! credential {
     () => {
-        "k.id, k.institution_id, k.role, k.revoked_at, k.disabled_at, k.expires_at, k.allowed_addresses"
+        "k.id, k.institution_id, k.role, k.revoked_at, k.disabled_at, k.expires_at, k.allowed_addresses, k.rate_limit_requests, \
+         k.rate_limit_window_ms"
     };
 }
 
@@ -43,13 +46,13 @@ macro_rules! insert_into {
     () => {
         concat!(
             "INSERT INTO api_keys (id, institution_id, key_hash, hint, label, role, created_at, revoked_at, disabled_at, ",
-            "expires_at, allowed_addresses, metadata, rotated_from, rotated_to, version)"
+            "expires_at, allowed_addresses, metadata, rotated_from, rotated_to, version, rate_limit_requests, rate_limit_window_ms)"
         )
     };
 }
 
 /// How many columns a credential has: what a statement selects besides begins after them.
-pub(crate) const CREDENTIAL_COLUMNS: usize = 7;
+pub(crate) const CREDENTIAL_COLUMNS: usize = 9;
 
 pub(crate) const FIND_CREDENTIAL: &str = concat!("SELECT ", credential!(), " FROM api_keys k WHERE k.key_hash = $1");
 /// A credential and the policy of its institution in a region, on one view of both: hash, region.
@@ -107,10 +110,13 @@ pub(crate) const KNOWS_HASH: &str = "SELECT 1 FROM api_keys WHERE key_hash = $1"
 pub(crate) const INSERT_INTO: &str = insert_into!();
 /// Changes no row if the hash, or the id, is stored already.
 #[cfg(feature = "sqlite")]
-pub(crate) const INSERT: &str =
-    concat!(insert_into!(), " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING");
+pub(crate) const INSERT: &str = concat!(
+    insert_into!(),
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING"
+);
 pub(crate) const UPDATE: &str = "UPDATE api_keys SET label = $1, revoked_at = $2, disabled_at = $3, expires_at = $4, \
-     allowed_addresses = $5, metadata = $6, rotated_to = $7, version = $8 WHERE id = $9";
+     allowed_addresses = $5, metadata = $6, rotated_to = $7, version = $8, rate_limit_requests = $9, rate_limit_window_ms = $10 \
+     WHERE id = $11";
 /// What `KeyChange::Revoke` does to one, done to all of an institution: time, institution.
 #[cfg(feature = "sqlite")]
 pub(crate) const REVOKE_ALL: &str =
@@ -122,7 +128,7 @@ pub(crate) const RECORD_USE: &str = "INSERT INTO doorward_key_usage (last_used_a
      WHERE excluded.last_used_at > doorward_key_usage.last_used_at";
 
 /// The values of [`INSERT`].
-pub(crate) fn inserted(key: &ApiKey) -> [SqlValue; 15] {
+pub(crate) fn inserted(key: &ApiKey) -> [SqlValue; 17] {
     [
         (&key.id).into(),
         (&key.institution_id).into(),
@@ -139,11 +145,13 @@ pub(crate) fn inserted(key: &ApiKey) -> [SqlValue; 15] {
         key.rotated_from.as_ref().into(),
         key.rotated_to.as_ref().into(),
         key.version.into(),
+        key.rate_limit.map(RateLimit::max_requests).into(),
+        key.rate_limit.map(RateLimit::window_ms).into(),
     ]
 }
 
 /// The values of [`UPDATE`].
-pub(crate) fn updated(key: &ApiKey) -> [SqlValue; 9] {
+pub(crate) fn updated(key: &ApiKey) -> [SqlValue; 11] {
     [
         key.label.as_str().into(),
         key.revoked_at.into(),
@@ -153,6 +161,8 @@ pub(crate) fn updated(key: &ApiKey) -> [SqlValue; 9] {
         SqlValue::object(&key.metadata),
         key.rotated_to.as_ref().into(),
         key.version.into(),
+        key.rate_limit.map(RateLimit::max_requests).into(),
+        key.rate_limit.map(RateLimit::window_ms).into(),
         (&key.id).into(),
     ]
 }
@@ -168,6 +178,20 @@ fn read_addresses(row: &dyn Row, at: usize) -> Result<Option<AddressList>> {
         serde_json::from_str(&text).map_err(|error| damaged("its addresses are no list of ranges").because(error))?;
     // An empty list means "from anywhere", as null does.
     Ok(Some(list).filter(|list| !list.is_empty()))
+}
+
+/// A limit is two columns, and null in both where there is none. Half of one, or one that makes no sense, is an error: it would
+/// be no limit otherwise.
+fn read_limit(row: &dyn Row, at: usize) -> Result<Option<RateLimit>> {
+    let damaged = || damaged("its rate limit is none");
+    let number = |at| row.integer(at)?.map(|number| u32::try_from(number).map_err(|_| damaged())).transpose();
+    match (number(at)?, number(at.saturating_add(1))?) {
+        (None, None) => Ok(None),
+        (Some(requests), Some(window)) => {
+            RateLimit::new(requests, Duration::from_millis(window.into())).map(Some).map_err(|error| damaged().because(error))
+        }
+        _ => Err(damaged()),
+    }
 }
 
 /// Reads a record, in the order of the columns above.
@@ -194,7 +218,8 @@ pub(crate) fn read(row: &dyn Row) -> Result<ApiKey> {
         rotated_to: row.text(13)?.map(ApiKeyId::from_stored),
         // A version that makes no sense is no reason not to revoke.
         version: row.integer(14)?.and_then(|version| u64::try_from(version).ok()).unwrap_or_default(),
-        last_used_at: row.time(15)?,
+        rate_limit: read_limit(row, 15)?,
+        last_used_at: row.time(17)?,
     })
 }
 
@@ -211,6 +236,7 @@ pub(crate) fn read_credential(row: &dyn Row) -> Result<Credential> {
         },
         expires_at: row.time(5)?,
         allowed_addresses: read_addresses(row, 6)?.map(Arc::new),
+        rate_limit: read_limit(row, 7)?,
     })
 }
 

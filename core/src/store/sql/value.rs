@@ -111,6 +111,12 @@ impl From<u64> for SqlValue {
     }
 }
 
+impl From<Option<u32>> for SqlValue {
+    fn from(number: Option<u32>) -> Self {
+        Self::Integer(number.map(i64::from))
+    }
+}
+
 impl From<Timestamp> for SqlValue {
     fn from(time: Timestamp) -> Self {
         Self::Time(Some(time))

@@ -6,17 +6,26 @@ use serde_json::{Value, json};
 use super::json as answer;
 use crate::{
     arguments::Arguments,
-    face::door,
+    face::{Door, door},
     world::{Answer, Trouble, World},
 };
 
-pub(super) const NAMES: &[&str] = &["authenticate", "verify", "admit", "session", "find_by_token"];
+pub(super) const NAMES: &[&str] = &["authenticate", "verify", "admit", "session", "rate_limit", "find_by_token"];
 
 pub(super) fn call(world: &mut World, operation: &str, mut arguments: Arguments, save: Option<&str>) -> Answer {
     if operation == "find_by_token" {
         let token = arguments.text("token")?;
         arguments.finish()?;
         return answer(door!(&world.door, find_by_token(&token))?);
+    }
+    if operation == "rate_limit" {
+        let name = arguments.text("context")?;
+        arguments.finish()?;
+        let context = world.contexts.get(&name).ok_or_else(|| Trouble::Broken(format!("no context was saved as {name}")))?;
+        return match &world.door {
+            Door::Blocking(door) => answer(door.rate_limit(context)),
+            Door::Async(door) => answer(door.rate_limit(context)),
+        };
     }
     if operation == "session" {
         return session(world, arguments, save);
@@ -37,8 +46,15 @@ pub(super) fn call(world: &mut World, operation: &str, mut arguments: Arguments,
                     keep(world, save, &context);
                     Ok(json!({ "granted": true, "context": answer(context)? }))
                 }
-                Verdict::Refused(reason) => {
-                    Ok(json!({ "granted": false, "kind": reason.kind().as_str(), "reason": reason.as_str() }))
+                refused => {
+                    let reason = refused.reason().ok_or_else(|| "neither granted nor refused".to_owned())?;
+                    let (kind, word) = (reason.kind().as_str(), reason.as_str());
+                    Ok(match refused {
+                        Verdict::RateLimited(wait) => {
+                            json!({ "granted": false, "kind": kind, "reason": word, "retryAfterMs": wait.as_millis() as u64 })
+                        }
+                        _ => json!({ "granted": false, "kind": kind, "reason": word }),
+                    })
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-/// `state` is `expiry << 16 | flags << 8 | mark`, and all zero in a slot that was never used.
+/// `state` is `expiry << 16 | flags << 8 | limit << 2 | mark`, and all zero in a slot that was never used.
 pub(super) const UNUSED: u64 = 0;
 const LIVE: u64 = 1;
 pub(super) const REMOVED: u64 = 2;
@@ -24,12 +24,14 @@ pub(super) struct Slot {
     usage: AtomicU64,
 }
 
-/// What is kept for a key. `id` and `flags` are not interpreted here.
+/// What is kept for a key. `id`, `flags` and `limit` are not interpreted here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store::memory) struct Entry {
     pub(in crate::store::memory) id: [u8; 16],
     pub(in crate::store::memory) tenant: u32,
     pub(in crate::store::memory) flags: u8,
+    /// At most 63.
+    pub(in crate::store::memory) limit: u8,
     /// Milliseconds since 1970; `None` is never. A time after the year 10889 is held as that year.
     pub(in crate::store::memory) expires_ms: Option<u64>,
 }
@@ -85,8 +87,8 @@ impl Slot {
         let id = bytes(self.id.each_ref().map(|word| word.load(Relaxed)));
         let usage = self.usage.load(Relaxed);
         let (tenant, last_used) = ((usage >> 32) as u32, usage as u32);
-        let (flags, expires_ms) = ((state >> 8) as u8, (state >> 16).checked_sub(1));
-        Found { entry: Entry { id, tenant, flags, expires_ms }, last_used, digest, slot: self }
+        let (flags, limit, expires_ms) = ((state >> 8) as u8, state as u8 >> 2, (state >> 16).checked_sub(1));
+        Found { entry: Entry { id, tenant, flags, limit, expires_ms }, last_used, digest, slot: self }
     }
 
     /// `state` last: whoever sees the slot in use sees the rest of it.
@@ -95,7 +97,7 @@ impl Slot {
         let pairs = self.digest.iter().chain(&self.id).zip(digest.iter().chain(&id));
         pairs.for_each(|(mine, word)| mine.store(*word, Relaxed));
         self.usage.store(pack_usage(entry.tenant, last_used), Relaxed);
-        self.state.store(pack_state(entry.flags, entry.expires_ms), Release);
+        self.state.store(pack_state(entry), Release);
     }
 }
 
@@ -125,9 +127,9 @@ pub(super) fn put(slots: &[Slot], home: usize, digest: &[u64; 4], entry: &Entry,
     unused.inspect(|slot| slot.write(digest, entry, last_used)).is_some()
 }
 
-pub(super) fn pack_state(flags: u8, expires_ms: Option<u64>) -> u64 {
-    let expiry = expires_ms.map_or(0, |ms| ms.saturating_add(1).min(EXPIRY_MAX));
-    expiry << 16 | u64::from(flags) << 8 | LIVE
+pub(super) fn pack_state(entry: &Entry) -> u64 {
+    let expiry = entry.expires_ms.map_or(0, |ms| ms.saturating_add(1).min(EXPIRY_MAX));
+    expiry << 16 | u64::from(entry.flags) << 8 | u64::from(entry.limit & 63) << 2 | LIVE
 }
 
 #[inline]

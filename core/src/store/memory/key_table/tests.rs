@@ -25,7 +25,7 @@ fn random(number: u64) -> u64 {
 
 fn entry(number: u64) -> Entry {
     let id = bytes([random(number ^ 77), number]);
-    Entry { id, tenant: number as u32 ^ 0xabcd_ef01, flags: number as u8, expires_ms: None }
+    Entry { id, tenant: number as u32 ^ 0xabcd_ef01, flags: number as u8, limit: number as u8 & 63, expires_ms: None }
 }
 
 fn get(table: &KeyTable, digest: &[u8; 32]) -> Option<Entry> {
@@ -51,10 +51,11 @@ fn agrees_with_a_hash_map_over_random_operations() {
             6..9 if growing => {}
             6..12 => assert_eq!(writer.remove(&key), model.remove(&key).is_some()),
             12 | 13 => {
-                let changed = writer.set_state(&key, dice as u8, Some(dice >> 20));
+                let (flags, limit, expires_ms) = (dice as u8, (dice >> 8) as u8 & 63, Some(dice >> 20));
+                let changed = writer.set_state(&key, &Entry { flags, limit, expires_ms, ..entry(number) });
                 assert_eq!(changed, model.contains_key(&key));
                 if let Some((entry, _)) = model.get_mut(&key) {
-                    (entry.flags, entry.expires_ms) = (dice as u8, Some(dice >> 20));
+                    (entry.flags, entry.limit, entry.expires_ms) = (flags, limit, expires_ms);
                 }
             }
             _ => {
@@ -91,7 +92,7 @@ fn readers_are_right_while_the_writer_changes_everything() {
     let (added, removed) = (AtomicU64::new(1 << 20), AtomicU64::new(1 << 20));
     let changes = AtomicU64::new(0);
     let changing = digest(u64::MAX >> 4);
-    assert!(writer.insert(&changing, &Entry { expires_ms: Some(0), flags: 0, ..entry(1) }));
+    assert!(writer.insert(&changing, &Entry { expires_ms: Some(0), flags: 0, limit: 0, ..entry(1) }));
 
     let read = &|thread: u64| {
         let mut step = thread << 40;
@@ -124,7 +125,8 @@ fn readers_are_right_while_the_writer_changes_everything() {
             let seen = get(&table, &changing).expect("always present");
             let version = seen.expires_ms.expect("always set");
             assert!(version >= before, "a change made before the search is not seen");
-            assert_eq!(seen.flags, version as u8, "flags and expiry of different changes");
+            let expected = (version as u8, version as u8 & 63);
+            assert_eq!((seen.flags, seen.limit), expected, "flags, limit and expiry of different changes");
         }
     };
     thread::scope(|scope| {
@@ -142,7 +144,8 @@ fn readers_are_right_while_the_writer_changes_everything() {
                 removed.store(number + 1, Release);
             }
             version += 1;
-            assert!(writer.set_state(&changing, version as u8, Some(version)));
+            let (flags, limit) = (version as u8, version as u8 & 63);
+            assert!(writer.set_state(&changing, &Entry { flags, limit, expires_ms: Some(version), ..entry(1) }));
             changes.store(version, Release);
         }
     });
@@ -260,13 +263,14 @@ fn every_expiry_is_kept_apart_from_never() {
     assert!(writer.insert(&digest(1), &entry(1)));
     let last = EXPIRY_MAX - 1;
     for (set, held) in [(0, 0), (1, 1), (last, last), (last + 1, last), (u64::MAX, last)] {
-        assert!(writer.set_state(&digest(1), 0xff, Some(set)));
+        assert!(writer.set_state(&digest(1), &Entry { flags: 0xff, limit: 63, expires_ms: Some(set), ..entry(1) }));
         let found = table.find(&digest(1)).unwrap();
-        assert_eq!((found.entry.expires_ms, found.entry.flags), (Some(held), 0xff));
+        assert_eq!((found.entry.expires_ms, found.entry.flags, found.entry.limit), (Some(held), 0xff, 63));
     }
-    assert!(writer.set_state(&digest(1), 0, None));
-    assert_eq!(get(&table, &digest(1)), Some(Entry { flags: 0, ..entry(1) }));
-    assert!(!writer.set_state(&digest(2), 0, None));
+    let cleared = Entry { flags: 0, limit: 0, ..entry(1) };
+    assert!(writer.set_state(&digest(1), &cleared));
+    assert_eq!(get(&table, &digest(1)), Some(cleared));
+    assert!(!writer.set_state(&digest(2), &cleared));
 }
 
 #[test]

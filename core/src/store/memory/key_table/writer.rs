@@ -129,17 +129,17 @@ impl KeyTableWriter {
         placed
     }
 
-    /// Sets flags and expiry, in one step for every reader. `false` if the digest is absent.
+    /// Sets flags, limit and expiry, in one step for every reader. `false` if the digest is absent.
     #[must_use]
-    pub(in crate::store::memory) fn set_state(&mut self, digest: &[u8; 32], flags: u8, expires_ms: Option<u64>) -> bool {
+    pub(in crate::store::memory) fn set_state(&mut self, digest: &[u8; 32], entry: &Entry) -> bool {
         let found = self.table.find(digest);
-        found.inspect(|key| key.slot.state.store(pack_state(flags, expires_ms), Release)).is_some()
+        found.inspect(|key| key.slot.state.store(pack_state(entry), Release)).is_some()
     }
 
     /// Clears these flags, in one step for every reader. `false` if the digest is absent.
     pub(in crate::store::memory) fn clear_flags(&mut self, digest: &[u8; 32], flags: u8) -> bool {
         let clear = |key: &Found<'_>| {
-            let state = pack_state(key.entry.flags & !flags, key.entry.expires_ms);
+            let state = pack_state(&Entry { flags: key.entry.flags & !flags, ..key.entry });
             key.slot.state.store(state, Release);
         };
         self.table.find(digest).inspect(clear).is_some()

@@ -24,6 +24,8 @@ ALTER TABLE api_keys
     ADD COLUMN IF NOT EXISTS disabled_at timestamptz,
     ADD COLUMN IF NOT EXISTS expires_at timestamptz,
     ADD COLUMN IF NOT EXISTS allowed_addresses jsonb,
+    ADD COLUMN IF NOT EXISTS rate_limit_requests bigint,
+    ADD COLUMN IF NOT EXISTS rate_limit_window_ms bigint,
     ADD COLUMN IF NOT EXISTS metadata jsonb,
     ADD COLUMN IF NOT EXISTS rotated_from text,
     ADD COLUMN IF NOT EXISTS rotated_to text,

@@ -58,6 +58,8 @@ const FURTHER: [(&str, &[(&str, Kind)]); 3] = [
             ("disabled_at", Kind::Time),
             ("expires_at", Kind::Time),
             ("allowed_addresses", Kind::Json),
+            ("rate_limit_requests", Kind::Number),
+            ("rate_limit_window_ms", Kind::Number),
             ("metadata", Kind::Json),
             ("rotated_from", Kind::Text),
             ("rotated_to", Kind::Text),
@@ -92,7 +94,20 @@ const UNIQUE: [(&str, &str); 3] =
 
 /// What doorward leaves empty at times, so that it must not be NOT NULL, default or not.
 const EMPTY_AT_TIMES: [(&str, &[&str]); 2] = [
-    ("api_keys", &["revoked_at", "disabled_at", "expires_at", "allowed_addresses", "metadata", "rotated_from", "rotated_to"]),
+    (
+        "api_keys",
+        &[
+            "revoked_at",
+            "disabled_at",
+            "expires_at",
+            "allowed_addresses",
+            "rate_limit_requests",
+            "rate_limit_window_ms",
+            "metadata",
+            "rotated_from",
+            "rotated_to",
+        ],
+    ),
     (
         "audit_events",
         &[

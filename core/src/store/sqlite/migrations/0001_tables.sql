@@ -19,6 +19,8 @@ CREATE TABLE api_keys (
     disabled_at INTEGER,
     expires_at INTEGER,
     allowed_addresses TEXT,
+    rate_limit_requests INTEGER,
+    rate_limit_window_ms INTEGER,
     created_at INTEGER NOT NULL,
     version INTEGER NOT NULL DEFAULT 1,
     hint TEXT,
