@@ -4,7 +4,7 @@
 use std::{sync::Barrier, thread};
 
 use doorward::{
-    Doorward, ErrorKind, KeyHash, KeyPatch, NewKey, PolicyHistoryQuery, Position, Reason, Request, Role, Verdict,
+    Doorward, ErrorKind, KeyHash, KeyPatch, NewKey, PolicyHistoryQuery, Position, Reason, Request, Role,
     model::page::PageRequest,
     store::{Backend, postgres::PostgresStore},
 };
