@@ -1,16 +1,16 @@
-//! How much each key has used of its limit: found in one or two cache lines, without a lock.
+//! How much each key has used of its limit: found in a cache line or two, without a lock.
 //!
-//! There is a cell for each key that came with a limit, sixteen bytes, kept as long as the handle. Cells lie in levels, each
-//! four times as large as the one before; a cell goes where its tag first finds room, and never moves or ends. So whoever looks
-//! for a tag goes through the same places as whoever put it there, and the first empty place means that it is nowhere.
+//! There is a cell for each key that came with a limit, sixteen bytes, kept as long as the handle. A cell never moves, so that
+//! what it counts is exact while others find theirs. The table grows by a further level, four times as large as the one before:
+//! most keys lie in the newest, where they are looked for first. New cells are made by one thread at a time.
 
 use std::{
     iter,
     sync::{
         OnceLock,
         atomic::{
-            AtomicU64,
-            Ordering::{AcqRel, Acquire},
+            AtomicU64, AtomicUsize,
+            Ordering::{Acquire, Relaxed, Release},
         },
     },
 };
@@ -21,74 +21,80 @@ use governor::{
 };
 
 use super::limiter::Ledger;
+use crate::lock::Lock;
 
 /// A key together with its limit, in bits that are never all zero. Two that agree by chance would share a cell: among a million
 /// keys one pair in thirty million stores.
 pub(super) type Tag = u64;
 
-/// Buckets of the first level; the 16th would have 2^38.
-const FIRST: usize = 256;
+/// Cells of the first level; the 16th would have 2^40.
+const FIRST: usize = 1024;
 const LEVELS: usize = 16;
-const CELLS: usize = 4;
 
-/// Four cells in a cache line.
+/// What one key has used. The tag is 0 in a cell that is free.
 #[derive(Default)]
-#[repr(align(64))]
-struct Bucket {
-    tags: [AtomicU64; CELLS],
-    used: [InMemoryState; CELLS],
+#[repr(align(16))]
+struct Cell {
+    tag: AtomicU64,
+    used: InMemoryState,
 }
 
 #[derive(Default)]
 pub(super) struct Cells {
-    levels: [OnceLock<Box<[Bucket]>>; LEVELS],
+    levels: [OnceLock<Box<[Cell]>>; LEVELS],
+    /// How many levels there are.
+    begun: AtomicUsize,
+    /// How many cells of the newest level are taken.
+    taken: Lock<usize>,
 }
 
 impl Cells {
-    /// The cell of this tag, which gets one if it has none.
-    #[inline]
-    fn cell(&self, tag: Tag) -> Option<&InMemoryState> {
-        for (number, level) in self.levels.iter().enumerate() {
-            let bucket = bucket(level.get_or_init(|| empty(number)), tag)?;
-            for (place, used) in bucket.tags.iter().zip(&bucket.used) {
-                let mut there = place.load(Acquire);
-                if there == 0 {
-                    // Whoever comes first has the place; it may have come for the same key.
-                    there = place.compare_exchange(0, tag, AcqRel, Acquire).map_or_else(|taken| taken, |_| tag);
-                }
-                if there == tag {
-                    return Some(used);
-                }
-            }
-        }
-        None
-    }
-
     /// The cell of this tag, if it has one.
+    #[inline]
     fn find(&self, tag: Tag) -> Option<&InMemoryState> {
-        for level in self.levels.iter().map_while(OnceLock::get) {
-            let bucket = bucket(level, tag)?;
-            for (place, used) in bucket.tags.iter().zip(&bucket.used) {
-                match place.load(Acquire) {
-                    there if there == tag => return Some(used),
-                    0 => return None,
-                    _ => {}
-                }
-            }
+        let begun = self.levels.get(..self.begun.load(Acquire))?;
+        begun.iter().rev().filter_map(OnceLock::get).find_map(|level| {
+            let cell = places(level, tag).find(|cell| matches!(cell.tag.load(Acquire), there if there == tag || there == 0))?;
+            (cell.tag.load(Relaxed) == tag).then_some(&cell.used)
+        })
+    }
+
+    /// Makes a cell for this tag, unless somebody has made it meanwhile.
+    #[cold]
+    fn make(&self, tag: Tag) -> Option<&InMemoryState> {
+        let mut taken = self.taken.lock();
+        if let Some(cell) = self.find(tag) {
+            return Some(cell);
         }
-        None
+        let mut begun = self.begun.load(Relaxed);
+        let newest = begun.checked_sub(1).and_then(|newest| self.levels.get(newest)?.get());
+        // Beyond half of its cells the ways through a level grow long.
+        if newest.is_none_or(|level| *taken >= level.len() / 2) {
+            self.levels.get(begun)?.get_or_init(|| empty(begun));
+            begun = begun.saturating_add(1);
+            self.begun.store(begun, Release);
+            *taken = 0;
+        }
+        let level = self.levels.get(begun.saturating_sub(1))?.get()?;
+        let cell = places(level, tag).find(|cell| cell.tag.load(Relaxed) == 0)?;
+        *taken = taken.saturating_add(1);
+        cell.tag.store(tag, Release);
+        Some(&cell.used)
     }
 }
 
+/// Where a tag may lie in a level: in the first of these that is free or its own.
 #[inline]
-fn bucket(level: &[Bucket], tag: Tag) -> Option<&Bucket> {
+fn places(level: &[Cell], tag: Tag) -> impl Iterator<Item = &Cell> {
+    let mask = level.len().saturating_sub(1);
     #[expect(clippy::cast_possible_truncation, reason = "any bits of a tag will do")]
-    level.get(tag as usize & level.len().wrapping_sub(1))
+    let first = tag as usize & mask;
+    (0..=mask).filter_map(move |step| level.get(first.wrapping_add(step) & mask))
 }
 
-fn empty(level: usize) -> Box<[Bucket]> {
-    let buckets = (0..level).fold(FIRST, |buckets, _| buckets.saturating_mul(4));
-    iter::repeat_with(Bucket::default).take(buckets).collect()
+fn empty(level: usize) -> Box<[Cell]> {
+    let cells = (0..level).fold(FIRST, |cells, _| cells.saturating_mul(4));
+    iter::repeat_with(Cell::default).take(cells).collect()
 }
 
 impl StateStore for Cells {
@@ -99,7 +105,7 @@ impl StateStore for Cells {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        match self.cell(*tag) {
+        match self.find(*tag).or_else(|| self.make(*tag)) {
             Some(cell) => cell.measure_and_replace(&NotKeyed::NonKey, decide),
             // More keys than any memory holds.
             None => decide(None).map(|(answer, _)| answer),
@@ -127,9 +133,9 @@ mod tests {
     #[test]
     fn each_tag_has_one_cell_whoever_comes_first_and_however_many_there_are() {
         let cells = Cells::default();
-        // Tags that all begin in the same bucket of the first levels, and others.
+        // Tags that all begin at the same cell of the first levels, and others.
         let tags: Vec<Tag> =
-            (1..=2000).map(|n| n << 20 | 7).chain((1..=20_000_u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+            (1..=300).map(|n| n << 12 | 7).chain((1..=20_000_u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let (cells, tags) = (&cells, &tags);
