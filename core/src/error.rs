@@ -6,6 +6,8 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
+use crate::model::rate_limit::RateLimitStatus;
+
 /// `Result` with doorward's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -20,6 +22,7 @@ struct Inner {
     field: Option<Cow<'static, str>>,
     operation: Option<&'static str>,
     retry_after: Option<Duration>,
+    rate_limit: Option<RateLimitStatus>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -27,7 +30,9 @@ impl Error {
     /// An error with this reason (which implies its kind) and a message for people.
     #[must_use]
     pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner { reason, message: message.into(), field: None, operation: None, retry_after: None, source: None }))
+        let message = message.into();
+        let (field, operation, retry_after, rate_limit, source) = (None, None, None, None, None);
+        Self(Box::new(Inner { reason, message, field, operation, retry_after, rate_limit, source }))
     }
 
     /// Names the argument, JSON member or configuration variable that is to blame. Control characters, which could break a
@@ -61,6 +66,13 @@ impl Error {
     #[must_use]
     pub fn after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
+        self
+    }
+
+    /// Says which limit was met, and what is left of it.
+    #[must_use]
+    pub(crate) fn limited_by(mut self, status: RateLimitStatus) -> Self {
+        self.0.rate_limit = Some(status);
         self
     }
 
@@ -123,6 +135,12 @@ impl Error {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+
+    /// The limit of the caller's key that was met, and what is left of it; only of an authentication that failed for it.
+    #[must_use]
+    pub fn rate_limit(&self) -> Option<RateLimitStatus> {
+        self.0.rate_limit
     }
 }
 

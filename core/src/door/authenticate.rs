@@ -26,7 +26,7 @@ use crate::{
         api_key::{ApiKey, KeyStatus},
         audit::{Actor, AuditEntry, Outcome},
         id::EventId,
-        rate_limit::RateLimit,
+        rate_limit::{RateLimit, RateLimitStatus},
         time::Timestamp,
     },
     reply::Reply,
@@ -44,6 +44,8 @@ pub(super) struct Refusal {
     error: Option<Error>,
     /// After which time a caller that came too often may come again.
     retry_after: Option<Duration>,
+    /// What is left of the key's limit, if it was that.
+    limit: Option<RateLimitStatus>,
 }
 
 pub(super) type Identity = Result<AuthContext, Refusal>;
@@ -193,7 +195,7 @@ impl Engine {
             return if allowed { Ok(Recognised::Root) } else { Err(self.refuse(Reason::AddressNotAllowed, || None, request)) };
         }
         if let Err(wait) = self.limits.check_failures(|| request.client_address(&self.config.trusted_proxies)) {
-            return Err(self.refuse_for(wait, || Some((hash.hint(), None)), request));
+            return Err(self.refuse_for(wait, None, || Some((hash.hint(), None)), request));
         }
         if self.config.token_format.shape(token) == Shape::Damaged {
             return Err(self.refuse(Reason::Malformed, || Some((hash.hint(), None)), request));
@@ -232,8 +234,11 @@ impl Engine {
             return Err(self.refuse(reason, || Some((hint(), Some(&credential))), request));
         }
         let limit = self.limits.of(credential.rate_limit);
-        if let Some(Err(wait)) = limit.as_ref().map(|limit| limit.take_of(&credential.id)) {
-            return Err(self.refuse_for(wait, || Some((hint(), Some(&credential))), request));
+        if let Some(limit) = &limit
+            && let Err(wait) = limit.take_of(&credential.id)
+        {
+            let status = Some(limit.status(&credential.id));
+            return Err(self.refuse_for(wait, status, || Some((hint(), Some(&credential))), request));
         }
         if !backend.note_use(&credential) && self.usage.note(&credential.id, Timestamp::now()) {
             self.wake_housekeeper();
@@ -273,10 +278,11 @@ impl Engine {
     fn refuse_for<'a>(
         &self,
         wait: Duration,
+        limit: Option<RateLimitStatus>,
         known: impl FnOnce() -> Option<(SmolStr, Option<&'a Credential>)>,
         request: &Request,
     ) -> Refusal {
-        Refusal { retry_after: Some(wait), ..self.refuse(Reason::TooManyRequests, known, request) }
+        Refusal { retry_after: Some(wait), limit, ..self.refuse(Reason::TooManyRequests, known, request) }
     }
 
     /// Notes a refusal in the trail. What is known of the token is its hint, and the key if there is one.
@@ -319,7 +325,7 @@ impl Engine {
                 payload,
             })
         });
-        Refusal { reason, error: None, retry_after: None }
+        Refusal { reason, error: None, retry_after: None, limit: None }
     }
 
     /// Notes in the trail what succeeded and changed nothing, where the host asks for it.
@@ -361,7 +367,7 @@ impl Engine {
 impl Refusal {
     /// The refusal of a failed operation.
     pub(super) fn of(error: Error) -> Self {
-        Self { reason: error.reason(), error: Some(error), retry_after: None }
+        Self { reason: error.reason(), error: Some(error), retry_after: None, limit: None }
     }
 
     pub(super) fn verdict_of(identity: Identity) -> Verdict {
@@ -385,10 +391,13 @@ impl Refusal {
             Reason::TooManyRequests => "too many requests; wait, and try again",
             _ => "the caller could not be authenticated",
         };
-        let error = self.error.unwrap_or_else(|| Error::new(self.reason, message));
-        match self.retry_after {
-            Some(wait) => error.after(wait),
-            None => error,
+        let mut error = self.error.unwrap_or_else(|| Error::new(self.reason, message));
+        if let Some(wait) = self.retry_after {
+            error = error.after(wait);
         }
+        if let Some(status) = self.limit {
+            error = error.limited_by(status);
+        }
+        error
     }
 }

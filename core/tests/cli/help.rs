@@ -13,6 +13,7 @@ fn every_command_has_help_and_its_examples_run() {
         "institution create",
         "institution list",
         "key create",
+        "key update",
         "key list",
         "key show",
         "key revoke",

@@ -10,7 +10,7 @@ fn an_import_stores_all_keys_or_none() {
     let line = |token: &str, more: &str| {
         format!("{{\"keyHash\":\"{}\",\"label\":\"{token}\",\"role\":\"admin\"{more}}}\n", hash_of(token))
     };
-    let more = r#","expiresAt":"2999-01-01T00:00:00Z","allowedAddresses":["10.0.0.0/8"],"metadata":{"from":"legacy"}"#;
+    let more = r#","expiresAt":"2999-01-01T00:00:00Z","allowedAddresses":["10.0.0.0/8"],"rateLimit":{"maxRequests":5,"windowMs":1000},"metadata":{"from":"legacy"}"#;
     folder.file("keys.jsonl", &format!("{}\n{}", line("old_1", ""), line("old_2", more)));
 
     let dry = folder.json("key import acme keys.jsonl --dry-run");
@@ -24,6 +24,7 @@ fn an_import_stores_all_keys_or_none() {
     let second = keys["items"].as_array().unwrap().iter().find(|key| key["label"] == "old_2").unwrap();
     assert_eq!(second["metadata"], json!({"from": "legacy"}));
     assert_eq!(second["allowedAddresses"], json!(["10.0.0.0/8"]));
+    assert_eq!(second["rateLimit"], json!({"maxRequests": 5, "windowMs": 1000}));
     assert_eq!(second["hint"], hash_of("old_2")[..8]);
 
     // One that is there already, one twice: the dry run names all, the import stores nothing.

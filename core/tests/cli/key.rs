@@ -77,6 +77,59 @@ fn a_list_of_addresses_that_names_none_does_not_mean_from_anywhere() {
 }
 
 #[test]
+fn a_key_has_the_limit_that_it_was_given_until_it_is_removed() {
+    let folder = Folder::with_acme("limit");
+    let created = folder.json("key create acme --label ci --role admin --rate-limit 2/1d");
+    let (id, token) = (created["record"]["id"].as_str().unwrap(), created["token"].as_str().unwrap());
+    assert_eq!(created["record"]["rateLimit"], json!({"maxRequests": 2, "windowMs": 86_400_000}));
+    let limit = || {
+        let shown = folder.ok(&format!("key show acme {id}"));
+        let line = shown.lines().find(|line| line.starts_with("rate limit")).unwrap_or_default();
+        line.trim_start_matches("rate limit").trim_matches([':', ' ']).to_owned()
+    };
+    assert_eq!(limit(), "2/1d");
+    assert_eq!(folder.run_with(&["verify"], token.as_bytes()).code, 0);
+
+    folder.ok(&format!("key update acme {id} --rate-limit 100/1500ms"));
+    assert_eq!(limit(), "100/1500ms");
+    folder.ok(&format!("key update acme {id} --label nightly"));
+    assert_eq!(limit(), "100/1500ms");
+    folder.ok(&format!("key update acme {id} --no-rate-limit"));
+    assert_eq!(limit(), "-");
+    let wrong = [
+        ("100", "rate_limit: "),
+        ("100/m", "rate_limit: "),
+        ("0/1m", "rate_limit.max_requests: "),
+        ("1/2d", "rate_limit.window_ms: "),
+    ];
+    for (text, message) in wrong {
+        for arguments in ["key create acme --label x --role admin", &format!("key update acme {id}")] {
+            let run = folder.run(&format!("{arguments} --rate-limit {text}"));
+            assert!(run.code == 1 && run.err.starts_with(&format!("error: {message}")), "{text}: {}", run.err);
+        }
+    }
+}
+
+#[test]
+fn what_a_key_was_created_with_is_changed_and_the_rest_stays() {
+    let folder = Folder::with_acme("update");
+    let (_, id) = folder.key("backend");
+    let change = |arguments: &str| folder.json(&format!("key update acme {id} {arguments}"));
+    let changed = change("--expires-in 90d --allow 10.0.0.0/8 --metadata {\"a\":1}");
+    assert_eq!((&changed["label"], &changed["version"]), (&json!("backend"), &json!(2)));
+    assert!(changed["expiresAt"].is_string() && changed["metadata"] == json!({"a": 1}));
+    assert_eq!(changed["allowedAddresses"], json!(["10.0.0.0/8"]));
+    let changed = change("--no-expiry --allow-anywhere --label front");
+    assert_eq!((&changed["label"], &changed["expiresAt"]), (&json!("front"), &json!(null)));
+    assert_eq!((&changed["allowedAddresses"], &changed["metadata"]), (&json!([]), &json!({"a": 1})));
+
+    let run = folder.run(&format!("key update acme {id}"));
+    assert!(run.code == 1 && run.err.contains("nothing that is to change"), "{}", run.err);
+    let run = folder.run(&format!("key update acme {id} --no-rate-limit --rate-limit 1/1s"));
+    assert!(run.err.contains("cannot be used with"), "{}", run.err);
+}
+
+#[test]
 fn keys_are_disabled_enabled_rotated_and_revoked() {
     let folder = Folder::with_acme("life");
     let (token, id) = folder.key("backend");

@@ -65,6 +65,9 @@ fn who_is_refused_is_told_when_to_come_again_and_is_let_in_then() {
             refused += 1;
             assert_eq!((error.kind(), error.reason()), (ErrorKind::RateLimited, Reason::TooManyRequests));
             assert!(error.is_retryable());
+            let status = error.rate_limit().unwrap();
+            assert_eq!((status.limit.max_requests(), status.limit.window()), (1, Duration::from_millis(50)));
+            assert!(status.remaining <= 1 && status.reset_after <= Duration::from_millis(50), "{status:?}");
             let wait = error.retry_after().unwrap();
             assert!(wait <= Duration::from_millis(50), "{wait:?}");
             std::thread::sleep(wait);

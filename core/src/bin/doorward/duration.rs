@@ -1,23 +1,48 @@
-//! Lengths of time as people write them: `90s`, `30m`, `24h`, `90d`, `2w`.
+//! Lengths of time as people write them: `500ms`, `90s`, `30m`, `24h`, `90d`, `2w`.
 
 use std::time::Duration;
 
 use doorward::{Error, Reason};
 
+/// The units, each with its milliseconds, from the longest on.
+const UNITS: [(&str, u64); 6] =
+    [("w", 7 * 24 * 3_600_000), ("d", 24 * 3_600_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+
 /// Reads a whole number and its unit.
 pub(crate) fn parse(field: &'static str, text: &str) -> Result<Duration, Error> {
     let split = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(split).unwrap_or((text, ""));
-    let seconds = match unit {
-        "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3600),
-        "d" => Some(24 * 3600),
-        "w" => Some(7 * 24 * 3600),
+    let unit = UNITS.iter().find(|(name, _)| *name == unit);
+    let total = number.parse::<u64>().ok().zip(unit).and_then(|(number, (_, millis))| number.checked_mul(*millis));
+    total.map(Duration::from_millis).ok_or_else(|| {
+        Error::new(Reason::InvalidFormat, "must be a whole number with ms, s, m, h, d or w, like 24h").field(field)
+    })
+}
+
+/// Writes whole milliseconds so that [`parse`] reads them, in the longest unit that divides them.
+pub(crate) fn written(duration: Duration) -> String {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let number = |(unit, each): &(&str, u64)| match millis.checked_rem(*each)? {
+        0 => Some(format!("{}{unit}", millis.checked_div(*each)?)),
         _ => None,
     };
-    let total = number.parse::<u64>().ok().zip(seconds).and_then(|(number, seconds)| number.checked_mul(seconds));
-    total
-        .map(Duration::from_secs)
-        .ok_or_else(|| Error::new(Reason::InvalidFormat, "must be a whole number with s, m, h, d or w, like 24h").field(field))
+    UNITS.iter().find_map(number).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again_in_the_longest_unit() {
+        for text in ["1w", "1d", "90m", "24s", "1500ms", "8d"] {
+            assert_eq!(written(parse("x", text).unwrap()), text);
+        }
+        assert_eq!(written(Duration::from_secs(3600)), "1h");
+        assert!(
+            ["", "1", "m", "1.5h", "-1s", "1 s", "99999999999999999999s", "999999999999999w"]
+                .iter()
+                .all(|text| parse("x", text).is_err())
+        );
+    }
 }

@@ -7,7 +7,9 @@ use std::{
 };
 
 use clap::Args;
-use doorward::{AddressList, Doorward, Error, ErrorKind, ImportReport, ImportedKey, NewKey, Reason, metadata_from_json};
+use doorward::{
+    AddressList, Doorward, Error, ErrorKind, ImportReport, ImportedKey, NewKey, RateLimit, Reason, metadata_from_json,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
@@ -26,7 +28,7 @@ const MOST_FOR_A_LINE: u64 = 256 * 1024;
 Each line is a JSON object:
   {\"keyHash\":\"<64 hex digits>\",\"label\":\"backend\",\"role\":\"admin\"}
 keyHash is the SHA-256 of the token. A line may also have expiresAt (\"2026-12-31T00:00:00Z\"), allowedAddresses \
-([\"10.0.0.0/8\"]) and metadata ({…}). Empty lines are skipped.
+([\"10.0.0.0/8\"]), rateLimit ({\"maxRequests\":100,\"windowMs\":60000}) and metadata ({…}). Empty lines are skipped.
 
 Examples:
   doorward key import acme keys.jsonl --dry-run
@@ -99,6 +101,7 @@ struct Line {
     role: String,
     expires_at: Option<String>,
     allowed_addresses: Option<Vec<String>>,
+    rate_limit: Option<RateLimit>,
     metadata: Option<Box<RawValue>>,
 }
 
@@ -120,6 +123,7 @@ fn read_line(bytes: &[u8]) -> Result<Option<ImportedKey>, Error> {
     if let Some(addresses) = line.allowed_addresses {
         key.allowed_addresses = AddressList::new(addresses).map_err(|error| error.inside("allowed_addresses"))?;
     }
+    key.rate_limit = line.rate_limit;
     if let Some(metadata) = line.metadata {
         key.metadata = metadata_from_json(metadata.get())?;
     }

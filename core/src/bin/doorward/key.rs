@@ -1,15 +1,14 @@
 //! `doorward key …`
 
 use clap::{Args, Subcommand};
-use doorward::{
-    ApiKey, ApiKeyId, ApiKeyQuery, CreatedKey, Doorward, InstitutionId, NewKey, Reason, Timestamp, metadata_from_json,
-};
+use doorward::{ApiKey, ApiKeyId, ApiKeyQuery, CreatedKey, Doorward, InstitutionId, Timestamp};
 use serde_json::json;
 
 use crate::{
     duration,
     failure::{Answer, Failure},
     import::Import,
+    members::{self, Create, Update},
     output::{Output, joined, maybe, maybe_time, record, table, time},
     paging::{self, Paging},
 };
@@ -22,8 +21,17 @@ Examples:
   TOKEN=$(doorward key create acme --label backend --role admin)
   doorward key create acme --label report --role read_only --expires-in 90d \\
       --allow 10.0.0.0/8,192.0.2.7
-  doorward key create acme --label ci --role admin --metadata '{\"team\":\"core\"}' --json")]
+  doorward key create acme --label ci --role admin --rate-limit 100/1m --metadata '{\"team\":\"core\"}' --json")]
     Create(Create),
+    /// Change what a key was created with, all but its role
+    #[command(after_help = "\
+Examples:
+  doorward key update acme ak_018f3a52-… --rate-limit 100/1m
+  doorward key update acme ak_018f3a52-… --no-rate-limit --label 'nightly report'
+  doorward key update acme ak_018f3a52-… --expires-in 90d --allow 10.0.0.0/8
+
+What is not given stays as it is.")]
+    Update(Update),
     /// List an institution's keys
     List(List),
     /// Show a key
@@ -77,30 +85,6 @@ pub(crate) struct Which {
 }
 
 #[derive(Args)]
-pub(crate) struct Create {
-    /// The institution's id
-    institution: String,
-    /// What the key is for, 1 to 255 characters
-    #[arg(long)]
-    label: String,
-    /// What it may do: admin or read_only
-    #[arg(long)]
-    role: String,
-    /// From when on it is no longer good, as 2026-12-31T00:00:00Z
-    #[arg(long, value_name = "TIME")]
-    expires_at: Option<String>,
-    /// After how long it is no longer good: a number with s, m, h, d or w
-    #[arg(long, value_name = "DURATION", conflicts_with = "expires_at")]
-    expires_in: Option<String>,
-    /// From where it may be used: addresses and CIDR ranges, several with commas; else from anywhere
-    #[arg(long, value_name = "ADDRESSES")]
-    allow: Option<String>,
-    /// Data of your own, a JSON object
-    #[arg(long, value_name = "JSON")]
-    metadata: Option<String>,
-}
-
-#[derive(Args)]
 pub(crate) struct List {
     /// The institution's id
     institution: String,
@@ -123,6 +107,10 @@ impl Verb {
             Self::Create(create) => {
                 let created = door.create_key(&create.institution.parse()?, create.key()?)?;
                 hand_over(&created, output)?;
+            }
+            Self::Update(update) => {
+                let patch = update.patch()?;
+                show(&update.which.on(|institution, key| door.update_key(institution, key, patch))?, output)?;
             }
             Self::List(list) => {
                 let page = door.list_keys(&list.query()?)?;
@@ -155,29 +143,6 @@ impl Which {
     /// Does something to the key that the arguments name.
     fn on<T>(&self, act: impl FnOnce(&InstitutionId, &ApiKeyId) -> doorward::Result<T>) -> doorward::Result<T> {
         act(&self.institution.parse()?, &self.key.parse()?)
-    }
-}
-
-impl Create {
-    fn key(&self) -> doorward::Result<NewKey> {
-        let mut key = NewKey::new(&self.label, self.role.parse()?);
-        key.expires_at = match (&self.expires_at, &self.expires_in) {
-            (Some(at), _) => Some(at.parse().map_err(|error: doorward::Error| error.field("expires_at"))?),
-            (None, Some(length)) => Some(Timestamp::now().plus(duration::parse("expires_in", length)?)),
-            (None, None) => None,
-        };
-        if let Some(addresses) = &self.allow {
-            key.allowed_addresses = addresses.parse().map_err(|error: doorward::Error| error.inside("allow"))?;
-            // An empty list would mean "from anywhere"; whoever gives the option means something else.
-            if key.allowed_addresses.is_empty() {
-                let message = "must name at least one address or CIDR range";
-                return Err(doorward::Error::new(Reason::Empty, message).field("allow"));
-            }
-        }
-        if let Some(metadata) = &self.metadata {
-            key.metadata = metadata_from_json(metadata)?;
-        }
-        Ok(key)
     }
 }
 
@@ -230,6 +195,7 @@ fn show(key: &ApiKey, output: &Output) -> Result<(), Failure> {
             ("revoked", maybe_time(key.revoked_at)),
             ("last used", maybe_time(key.last_used_at)),
             ("allowed from", joined(key.allowed_addresses.entries())),
+            ("rate limit", maybe(key.rate_limit.map(members::written))),
             ("metadata", serde_json::Value::Object(key.metadata.clone()).to_string()),
             ("rotated from", maybe(key.rotated_from.as_ref())),
             ("rotated to", maybe(key.rotated_to.as_ref())),

@@ -12,6 +12,7 @@ mod init;
 mod input;
 mod institution;
 mod key;
+mod members;
 mod output;
 mod paging;
 mod policy;

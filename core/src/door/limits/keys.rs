@@ -44,7 +44,7 @@ impl KeyLimit {
         self.limiter.take(&self.tag_of(id))
     }
 
-    pub(super) fn status(&self, id: &ApiKeyId) -> RateLimitStatus {
+    pub(in crate::door) fn status(&self, id: &ApiKeyId) -> RateLimitStatus {
         self.limiter.status(&self.tag_of(id))
     }
 
