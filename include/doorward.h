@@ -370,6 +370,12 @@ typedef struct dw_page dw_page;
 typedef struct dw_policy dw_policy;
 
 /*
+ What a caller has left of its limit at a moment. Owned: `dw_rate_limit_status_free`; of an error borrowed. `const
+ dw_rate_limit_status *` may be shared.
+ */
+typedef struct dw_rate_limit_status dw_rate_limit_status;
+
+/*
  On whose behalf operations are made: an authenticated caller, whose every operation is checked against its role and its
  institution, or the host's own trusted code. Owned: `dw_session_free`. `const dw_session *` may be shared.
  */
@@ -673,6 +679,20 @@ typedef struct dw_request {
 } dw_request;
 
 /*
+ So many requests in so much time: all of them at once, and they come back evenly. Zero throughout is no limit.
+ */
+typedef struct dw_limit {
+  /*
+   1 to 1,000,000.
+   */
+  uint32_t max_requests;
+  /*
+   1 to 86,400,000, which is a day.
+   */
+  uint32_t window_ms;
+} dw_limit;
+
+/*
  An id, in place. Not there: `len` is 0 and `text` is empty.
  */
 typedef struct dw_id {
@@ -710,6 +730,10 @@ typedef struct dw_verdict {
    Its key; not there for root.
    */
   struct dw_id key_id;
+  /*
+   Of `DW_STATUS_RATE_LIMITED`: after how many milliseconds the caller may come again, rounded up; else 0.
+   */
+  uint32_t retry_after_ms;
 } dw_verdict;
 
 /*
@@ -814,6 +838,10 @@ typedef struct dw_new_key {
    For `dw_import_keys` alone: the SHA-256 of the token, 64 hex digits (`dw_hash_token`).
    */
   struct dw_str key_hash;
+  /*
+   How often it is accepted; zero throughout: as often as the configuration says. Only root and the system may give one.
+   */
+  struct dw_limit rate_limit;
 } dw_new_key;
 
 /*
@@ -848,6 +876,15 @@ typedef struct dw_key_patch {
    Not 0: the expiry is removed; `expires_at` must be absent then.
    */
   uint64_t removes_expiry;
+  /*
+   The new limit.
+   */
+  struct dw_limit rate_limit;
+  /*
+   Not 0: the key's own limit is removed, and the configuration says how often it is accepted; `rate_limit` must be zero
+   throughout then.
+   */
+  uint64_t removes_rate_limit;
 } dw_key_patch;
 
 /*
@@ -1011,9 +1048,15 @@ uint16_t dw_error_http_status(const struct dw_error *error);
 bool dw_error_is_retryable(const struct dw_error *error);
 
 /*
- How many milliseconds to wait before trying again; 0 if that is not known.
+ How many milliseconds to wait before trying again, rounded up; 0 if that is not known.
  */
 uint64_t dw_error_retry_after_ms(const struct dw_error *error);
+
+/*
+ What the caller has left of the rate limit that it met; NULL if the error is of something else. Borrowed until
+ `dw_error_free`.
+ */
+const struct dw_rate_limit_status *dw_error_rate_limit(const struct dw_error *error);
 
 /*
  Frees the error. NULL is fine.
@@ -1106,7 +1149,7 @@ dw_status dw_metrics_json(const struct dw_door *door,
  Authenticates a caller. Puts an owned context into `context`. May wait for the store; any thread.
 
  Errors: `UNAUTHENTICATED` with the reasons `missing`, `malformed`, `unknown`, `revoked`, `disabled`, `expired`,
- `address_not_allowed`; and what a store can answer. The reason is for the host; a remote caller should hear no more than
+ `address_not_allowed`; `RATE_LIMITED`, which says when to come again; and what a store can answer. The reason is for the host; a remote caller should hear no more than
  "missing" or "invalid API key".
  */
 dw_status dw_authenticate(const struct dw_door *door,
@@ -1152,11 +1195,58 @@ struct dw_str dw_context_json(const struct dw_context *context);
 void dw_context_free(struct dw_context *context);
 
 /*
+ What an authenticated caller has left of its rate limit, in this process: puts an owned status into `status`, or NULL if the
+ caller has no limit. Asking takes nothing. Never waits; any thread.
+
+ Errors: `VALIDATION` for NULL.
+ */
+dw_status dw_rate_limit(const struct dw_door *door,
+                        const struct dw_context *context,
+                        struct dw_rate_limit_status **status,
+                        struct dw_error **error);
+
+/*
+ The limit; zero throughout if `status` is NULL.
+ */
+struct dw_limit dw_rate_limit_status_limit(const struct dw_rate_limit_status *status);
+
+/*
+ How many requests may come at once now.
+ */
+uint32_t dw_rate_limit_status_remaining(const struct dw_rate_limit_status *status);
+
+/*
+ After how many milliseconds without a request all of them may, rounded up.
+ */
+uint64_t dw_rate_limit_status_reset_after_ms(const struct dw_rate_limit_status *status);
+
+/*
+ The value of the HTTP field `RateLimit-Policy` for an answer to the caller (draft-ietf-httpapi-ratelimit-headers-10). Borrowed
+ until the status is freed.
+ */
+struct dw_str dw_rate_limit_status_policy_field(const struct dw_rate_limit_status *status);
+
+/*
+ The value of the HTTP field `RateLimit`. Borrowed until the status is freed.
+ */
+struct dw_str dw_rate_limit_status_field(const struct dw_rate_limit_status *status);
+
+/*
+ The whole as JSON: `{"maxRequests":…,"windowMs":…,"remaining":…,"resetAfterMs":…}`. Borrowed until the status is freed.
+ */
+struct dw_str dw_rate_limit_status_json(const struct dw_rate_limit_status *status);
+
+/*
+ Frees the status. NULL is fine; never for one that is borrowed.
+ */
+void dw_rate_limit_status_free(struct dw_rate_limit_status *status);
+
+/*
  Whether a caller is let in, without an error object: for hot paths that expect refusals. Returns what `verdict` has as its
  status; `verdict` may be NULL. Puts an owned context into `context` if that is not NULL and the caller is let in. May wait
  for the store, if that is not in memory; any thread.
 
- Answers: `OK`; `UNAUTHENTICATED`, `VALIDATION` (NULL, or a request that is none), and what a store can answer. A caller
+ Answers: `OK`; `UNAUTHENTICATED`, `RATE_LIMITED`, `VALIDATION` (NULL, or a request that is none), and what a store can answer. A caller
  whose ids have more than 128 bytes, which only adopted tables hold, is refused as `VALIDATION` / `too_long`: for such
  there is `dw_authenticate`.
  */
@@ -1314,7 +1404,7 @@ dw_status dw_get_key(const struct dw_session *session,
                      struct dw_error **error);
 
 /*
- Changes a key's label, expiry, addresses or metadata. Puts an owned key, as it is then, into `key`.
+ Changes a key's label, expiry, addresses, rate limit or metadata. Puts an owned key, as it is then, into `key`.
 
  Errors: `VALIDATION`; `FORBIDDEN`; `NOT_FOUND`; `CONFLICT`: `version_mismatch`, `key_revoked`, `key_expired`, `key_rotated`;
  what a store can answer.
@@ -1418,6 +1508,11 @@ dw_key_status dw_key_status_now(const struct dw_key *key);
  From when on it is no longer good; absent: never. Borrowed until the key is freed.
  */
 struct dw_str dw_key_expires_at(const struct dw_key *key);
+
+/*
+ How often it is accepted, if it has a limit of its own; else zero throughout.
+ */
+struct dw_limit dw_key_rate_limit(const struct dw_key *key);
 
 /*
  Its version: 1 when created, raised by every change; 0 if `key` is NULL.

@@ -20,8 +20,8 @@ use std::{
 
 use doorward::{Config, Doorward, ImportedKey, KeyHash, NewInstitution, NewKey, Request, Role, TokenFormat, Verdict};
 use doorward_ffi::{
-    dw_context, dw_credentials, dw_door, dw_error, dw_import_report, dw_institution, dw_new_institution, dw_new_key, dw_options,
-    dw_request, dw_role, dw_session, dw_status, dw_str, dw_strs, dw_verdict,
+    dw_context, dw_credentials, dw_door, dw_error, dw_import_report, dw_institution, dw_limit, dw_new_institution, dw_new_key,
+    dw_options, dw_request, dw_role, dw_session, dw_status, dw_str, dw_strs, dw_verdict,
 };
 
 const KEYS: usize = 256;
@@ -45,7 +45,7 @@ fn main() {
 
     let by_rust = |at: usize| match black_box(door.verify(tokens[at].as_str(), &request)) {
         Verdict::Granted(context) => usize::from(context.role() == Role::Admin),
-        Verdict::Refused(reason) => panic!("{reason}"),
+        refused => panic!("{:?}", refused.reason()),
     };
     let by_c = |at: usize| {
         let credentials = dw_credentials {
@@ -149,6 +149,7 @@ fn c_door(tokens: &[String]) -> (Verify, *const dw_door) {
             allowed_addresses: none,
             metadata: absent,
             key_hash: text(hash),
+            rate_limit: dw_limit { max_requests: 0, window_ms: 0 },
         };
         let keys: Vec<dw_new_key> = hashes.iter().map(key).collect();
         assert!(import(session, id(acme), keys.as_ptr(), keys.len(), 0, &raw mut report, ptr::null_mut()) == dw_status::Ok);

@@ -54,7 +54,7 @@ pub struct dw_options {
 versioned!(dw_options = 40);
 
 /// The names that a setting may have.
-const SETTINGS: [&str; 20] = [
+const SETTINGS: [&str; 22] = [
     "STORE_BACKEND",
     "DATABASE_URL",
     "DOORWARD_SCHEMA",
@@ -73,6 +73,8 @@ const SETTINGS: [&str; 20] = [
     "RATE_LIMIT_ENABLED",
     "RATE_LIMIT_WINDOW_MS",
     "RATE_LIMIT_MAX_REQUESTS",
+    "DOORWARD_FAILURES_PER_MINUTE",
+    "DOORWARD_KEYS_PER_HOUR",
     "DOORWARD_ENCRYPTION_KEYS",
     "METRICS_ENABLED",
 ];

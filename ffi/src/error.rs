@@ -3,7 +3,9 @@
 use doorward::{Error, ErrorKind};
 
 use crate::{
+    dw_rate_limit_status,
     guard::{free, read},
+    rate_limit::millis,
     text::dw_str,
 };
 
@@ -60,11 +62,12 @@ impl From<ErrorKind> for dw_status {
 pub struct dw_error {
     error: Error,
     message: String,
+    rate_limit: Option<dw_rate_limit_status>,
 }
 
 impl From<Error> for dw_error {
     fn from(error: Error) -> Self {
-        Self { message: error.to_string(), error }
+        Self { message: error.to_string(), rate_limit: error.rate_limit().map(dw_rate_limit_status::new), error }
     }
 }
 
@@ -116,12 +119,17 @@ pub extern "C" fn dw_error_is_retryable(error: Option<&dw_error>) -> bool {
     read(error, false, |error| error.error.is_retryable())
 }
 
-/// How many milliseconds to wait before trying again; 0 if that is not known.
+/// How many milliseconds to wait before trying again, rounded up; 0 if that is not known.
 #[unsafe(no_mangle)]
 pub extern "C" fn dw_error_retry_after_ms(error: Option<&dw_error>) -> u64 {
-    let millis =
-        |error: &dw_error| error.error.retry_after().map_or(0, |wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-    read(error, 0, millis)
+    read(error, 0, |error| error.error.retry_after().map_or(0, millis))
+}
+
+/// What the caller has left of the rate limit that it met; NULL if the error is of something else. Borrowed until
+/// `dw_error_free`.
+#[unsafe(no_mangle)]
+pub extern "C" fn dw_error_rate_limit(error: Option<&dw_error>) -> Option<&dw_rate_limit_status> {
+    error.and_then(|error| error.rate_limit.as_ref())
 }
 
 /// Frees the error. NULL is fine.

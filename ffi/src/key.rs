@@ -13,6 +13,7 @@ use crate::{
     guard::{done, free, give, given, read},
     institution::institution_id,
     options::{self, versioned},
+    rate_limit::dw_limit,
     record::{Record, Written},
     session::call,
     text::{dw_str, dw_strs, dw_text},
@@ -98,6 +99,8 @@ pub struct dw_new_key {
     pub metadata: dw_str,
     /// For `dw_import_keys` alone: the SHA-256 of the token, 64 hex digits (`dw_hash_token`).
     pub key_hash: dw_str,
+    /// How often it is accepted; zero throughout: as often as the configuration says. Only root and the system may give one.
+    pub rate_limit: dw_limit,
 }
 
 versioned!(dw_new_key = 96);
@@ -120,6 +123,11 @@ pub struct dw_key_patch {
     pub expected_version: *const u64,
     /// Not 0: the expiry is removed; `expires_at` must be absent then.
     pub removes_expiry: u64,
+    /// The new limit.
+    pub rate_limit: dw_limit,
+    /// Not 0: the key's own limit is removed, and the configuration says how often it is accepted; `rate_limit` must be zero
+    /// throughout then.
+    pub removes_rate_limit: u64,
 }
 
 versioned!(dw_key_patch = 88);
@@ -144,6 +152,15 @@ pub(crate) fn version(pointer: *const u64) -> Result<Option<u64>> {
 /// A time among the arguments.
 pub(crate) fn time(text: &dw_str, field: &'static str) -> Result<Option<Timestamp>> {
     text.optional(field)?.map(|text| text.parse().map_err(|error: Error| error.field(field))).transpose()
+}
+
+/// What takes the place of something: a new value, nothing if it is removed, or what is there if neither is given.
+fn replaced<T>(value: Option<T>, removed: u64, field: &'static str) -> Result<Option<Option<T>>> {
+    match (value, removed != 0) {
+        (Some(_), true) => Err(Error::new(Reason::InvalidFormat, "must be absent where it is removed").field(field)),
+        (None, true) => Ok(Some(None)),
+        (value, false) => Ok(value.map(Some)),
+    }
 }
 
 fn addresses(texts: &dw_strs) -> Result<Option<AddressList>> {
@@ -172,6 +189,9 @@ impl dw_new_key {
         }
         if let Some(addresses) = addresses(&self.allowed_addresses)? {
             key = key.allowed_addresses(addresses);
+        }
+        if let Some(limit) = self.rate_limit.optional("rate_limit")? {
+            key = key.rate_limit(limit);
         }
         if let Some(text) = self.metadata.optional("metadata")? {
             key = key.metadata(metadata_from_json(text)?);
@@ -293,7 +313,7 @@ pub extern "C" fn dw_get_key(
     })
 }
 
-/// Changes a key's label, expiry, addresses or metadata. Puts an owned key, as it is then, into `key`.
+/// Changes a key's label, expiry, addresses, rate limit or metadata. Puts an owned key, as it is then, into `key`.
 ///
 /// Errors: `VALIDATION`; `FORBIDDEN`; `NOT_FOUND`; `CONFLICT`: `version_mismatch`, `key_revoked`, `key_expired`, `key_rotated`;
 /// what a store can answer.
@@ -309,17 +329,11 @@ pub extern "C" fn dw_update_key(
     give("key", key, error, || {
         let (institution, id) = ids(&institution_id, &key_id)?;
         let given = options::required(patch, "patch")?;
-        let expires_at = match (time(&given.expires_at, "expires_at")?, given.removes_expiry != 0) {
-            (Some(_), true) => {
-                return Err(Error::new(Reason::InvalidFormat, "must be absent where it is removed").field("expires_at"));
-            }
-            (None, true) => Some(None),
-            (at, false) => at.map(Some),
-        };
         let patch = KeyPatch {
             label: given.label.optional("label")?.map(str::to_owned),
-            expires_at,
+            expires_at: replaced(time(&given.expires_at, "expires_at")?, given.removes_expiry, "expires_at")?,
             allowed_addresses: addresses(&given.allowed_addresses)?,
+            rate_limit: replaced(given.rate_limit.optional("rate_limit")?, given.removes_rate_limit, "rate_limit")?,
             metadata: given.metadata.optional("metadata")?.map(metadata_from_json).transpose()?,
             expected_version: version(given.expected_version)?,
         };
@@ -459,6 +473,12 @@ pub extern "C" fn dw_key_status_now(key: Option<&dw_key>) -> dw_key_status {
 #[unsafe(no_mangle)]
 pub extern "C" fn dw_key_expires_at(key: Option<&dw_key>) -> dw_str {
     read(key, dw_str::ABSENT, |key| key.expires_at.text(|| key.record.value.expires_at))
+}
+
+/// How often it is accepted, if it has a limit of its own; else zero throughout.
+#[unsafe(no_mangle)]
+pub extern "C" fn dw_key_rate_limit(key: Option<&dw_key>) -> dw_limit {
+    read(key, None.into(), |key| key.record.value.rate_limit.into())
 }
 
 /// Its version: 1 when created, raised by every change; 0 if `key` is NULL.

@@ -27,6 +27,7 @@ mod lookup;
 mod options;
 mod page;
 mod policy;
+mod rate_limit;
 mod record;
 mod request;
 mod session;
@@ -41,5 +42,5 @@ mod version;
 pub use self::testkit::*;
 pub use self::{
     audit::*, context::*, decision::*, door::*, error::*, institution::*, key::*, log::*, lookup::*, page::*, policy::*,
-    request::*, session::*, text::*, user::*, verdict::*, version::*,
+    rate_limit::*, request::*, session::*, text::*, user::*, verdict::*, version::*,
 };

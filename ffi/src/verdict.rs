@@ -8,6 +8,7 @@ use crate::{
     context::{self, keep},
     dw_context, dw_credentials, dw_door, dw_request, dw_role, dw_status,
     guard::{caught, given},
+    rate_limit::millis,
     request,
     text::dw_str,
 };
@@ -37,13 +38,18 @@ pub struct dw_verdict {
     pub institution_id: dw_id,
     /// Its key; not there for root.
     pub key_id: dw_id,
+    /// Of `DW_STATUS_RATE_LIMITED`: after how many milliseconds the caller may come again, rounded up; else 0.
+    pub retry_after_ms: u32,
 }
+
+/// What grew within the padding at its end leaves its place in programs that are compiled as large as it was.
+const _: () = assert!(size_of::<dw_verdict>() == 288);
 
 /// Whether a caller is let in, without an error object: for hot paths that expect refusals. Returns what `verdict` has as its
 /// status; `verdict` may be NULL. Puts an owned context into `context` if that is not NULL and the caller is let in. May wait
 /// for the store, if that is not in memory; any thread.
 ///
-/// Answers: `OK`; `UNAUTHENTICATED`, `VALIDATION` (NULL, or a request that is none), and what a store can answer. A caller
+/// Answers: `OK`; `UNAUTHENTICATED`, `RATE_LIMITED`, `VALIDATION` (NULL, or a request that is none), and what a store can answer. A caller
 /// whose ids have more than 128 bytes, which only adopted tables hold, is refused as `VALIDATION` / `too_long`: for such
 /// there is `dw_authenticate`.
 #[unsafe(no_mangle)]
@@ -75,6 +81,16 @@ impl Place<'_> {
         match verdict {
             Verdict::Granted(granted) => self.grant(granted, context),
             Verdict::Refused(reason) => self.refuse(*reason),
+            Verdict::RateLimited(wait) => {
+                let status = self.refuse(Reason::TooManyRequests);
+                if let Some(verdict) = &mut self.0 {
+                    // SAFETY: as in `refuse`.
+                    unsafe {
+                        (&raw mut (*verdict.as_mut_ptr()).retry_after_ms).write(millis(*wait).try_into().unwrap_or(u32::MAX))
+                    };
+                }
+                status
+            }
         }
     }
 
@@ -107,6 +123,7 @@ impl Place<'_> {
                 (&raw mut (*verdict).reason).write(dw_str::of(reason.as_str()));
                 clear(&raw mut (*verdict).institution_id);
                 clear(&raw mut (*verdict).key_id);
+                (&raw mut (*verdict).retry_after_ms).write(0);
             }
         }
         status
@@ -132,6 +149,7 @@ impl Place<'_> {
                 }
                 (&raw mut (*verdict).role).write(context.role().into());
                 (&raw mut (*verdict).reason).write(dw_str::ABSENT);
+                (&raw mut (*verdict).retry_after_ms).write(0);
                 (&raw mut (*verdict).status).write(dw_status::Ok);
             }
         }

@@ -175,6 +175,8 @@ struct new_key {
     std::string_view metadata{};
     /// For import_keys alone: the SHA-256 of the token, 64 hex digits.
     std::string_view key_hash{};
+    /// How often it is accepted; none: as often as the configuration says. Only root and the system may give one.
+    doorward::rate_limit rate_limit{};
 
     dw_new_key raw() const noexcept {
         auto raw = detail::versioned<dw_new_key>();
@@ -184,6 +186,7 @@ struct new_key {
         raw.allowed_addresses = allowed_addresses.raw();
         raw.metadata = detail::to_c(metadata);
         raw.key_hash = detail::to_c(key_hash);
+        raw.rate_limit = rate_limit.raw();
         return raw;
     }
 };
@@ -201,6 +204,10 @@ struct key_patch {
     std::optional<std::uint64_t> expected_version{};
     /// The expiry is removed; `expires_at` must be absent then.
     bool removes_expiry = false;
+    /// The new limit.
+    doorward::rate_limit rate_limit{};
+    /// The key's own limit is removed; `rate_limit` must be none then.
+    bool removes_rate_limit = false;
 
     dw_key_patch raw() const noexcept {
         auto raw = detail::versioned<dw_key_patch>();
@@ -210,6 +217,8 @@ struct key_patch {
         raw.metadata = detail::to_c(metadata);
         raw.expected_version = detail::pass(expected_version);
         raw.removes_expiry = removes_expiry;
+        raw.rate_limit = rate_limit.raw();
+        raw.removes_rate_limit = removes_rate_limit;
         return raw;
     }
 };

@@ -47,6 +47,13 @@ public:
         if (granted) *granted = context(made);
         return verdict;
     }
+    /// What an authenticated caller has left of its rate limit, in this process; nothing if it has no limit. Takes nothing.
+    result<std::optional<rate_limit_status>> rate_limit(context_view caller) const noexcept {
+        auto left = detail::give<rate_limit_status>(dw_rate_limit, raw_, caller.get());
+        if (!left) return std::move(left).error();
+        if (!*left) return std::optional<rate_limit_status>();
+        return std::optional<rate_limit_status>(*std::move(left));
+    }
     /// Begins what verify does, without ever waiting for the store. `callback(const verdict &, context)` is called once if this
     /// succeeds, and never otherwise: on this thread before this returns, or on one of doorward's own, where it must not
     /// block, and maybe when the door is closed or gone already. It is moved into the library and destroyed after the call, and

@@ -50,6 +50,8 @@ public:
     doorward::role role() const noexcept { return static_cast<doorward::role>(raw_.role); }
     /// Why it is not let in: revoked. Absent if it is; static.
     std::string_view reason() const noexcept { return detail::from_c(raw_.reason); }
+    /// Of rate_limited: after how long the caller may come again; else 0.
+    std::chrono::milliseconds retry_after() const noexcept { return detail::from_c_millis(raw_.retry_after_ms); }
     /// The institution to which it belongs; absent for root.
     std::string_view institution_id() const noexcept { return detail::from_c(raw_.institution_id); }
     /// Its key; absent for root.
@@ -89,6 +91,8 @@ public:
     key_status status() const noexcept { return static_cast<key_status>(dw_key_status_now(raw_)); }
     /// From when on it is no longer good; absent: never.
     std::string_view expires_at() const noexcept { return detail::from_c(dw_key_expires_at(raw_)); }
+    /// How often it is accepted, if it has a limit of its own; else none.
+    doorward::rate_limit rate_limit() const noexcept { return detail::from_c(dw_key_rate_limit(raw_)); }
     /// 1 when created, raised by every change.
     std::uint64_t version() const noexcept { return dw_key_version(raw_); }
     /// The whole, with the status of the moment of the first call.

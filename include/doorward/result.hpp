@@ -1,4 +1,4 @@
-// What holds everything else: views, owners, errors and results; and how functions of doorward.h are called.
+// What holds everything else: views, owners, limits, errors and results; and how functions of doorward.h are called.
 
 #ifndef DOORWARD_RESULT_HPP
 #define DOORWARD_RESULT_HPP
@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <exception>
 #include <iterator>
+#include <limits>
 #include <optional>
 #include <string_view>
 #include <type_traits>
@@ -99,6 +100,50 @@ public:
     [[nodiscard]] c_type *release() noexcept { return const_cast<c_type *>(std::exchange(this->raw_, nullptr)); }
 };
 
+/// So many requests in so much time. Made by default it is none.
+struct rate_limit {
+    /// 1 to 1,000,000.
+    std::uint32_t max_requests = 0;
+    /// 1 ms to a day.
+    std::chrono::milliseconds window{};
+
+    dw_limit raw() const noexcept {
+        constexpr auto most = std::numeric_limits<std::uint32_t>::max();
+        const auto millis = window.count();
+        return {max_requests, millis < 0 || millis > most ? most : static_cast<std::uint32_t>(millis)};
+    }
+};
+
+namespace detail {
+
+inline rate_limit from_c(dw_limit limit) noexcept { return {limit.max_requests, std::chrono::milliseconds(limit.window_ms)}; }
+inline std::chrono::milliseconds from_c_millis(std::uint64_t millis) noexcept {
+    return std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(millis));
+}
+
+}  // namespace detail
+
+/// What a caller has left of its rate limit at a moment.
+class rate_limit_status_view : public view<dw_rate_limit_status> {
+public:
+    using view::view;
+
+    rate_limit limit() const noexcept { return detail::from_c(dw_rate_limit_status_limit(raw_)); }
+    /// How many requests may come at once now.
+    std::uint32_t remaining() const noexcept { return dw_rate_limit_status_remaining(raw_); }
+    /// After how long without a request all of them may.
+    std::chrono::milliseconds reset_after() const noexcept {
+        return detail::from_c_millis(dw_rate_limit_status_reset_after_ms(raw_));
+    }
+    /// The value of the HTTP field RateLimit-Policy for an answer to the caller.
+    std::string_view policy_field() const noexcept { return detail::from_c(dw_rate_limit_status_policy_field(raw_)); }
+    /// The value of the HTTP field RateLimit.
+    std::string_view field() const noexcept { return detail::from_c(dw_rate_limit_status_field(raw_)); }
+    /// The whole.
+    std::string_view json() const noexcept { return detail::from_c(dw_rate_limit_status_json(raw_)); }
+};
+using rate_limit_status = owned<rate_limit_status_view, dw_rate_limit_status_free>;
+
 /// Why a call did not succeed.
 class error_view : public view<dw_error> {
 public:
@@ -120,8 +165,10 @@ public:
     bool is_retryable() const noexcept { return dw_error_is_retryable(raw_); }
     /// How long to wait before trying again; 0 if that is not known.
     std::chrono::milliseconds retry_after() const noexcept {
-        return std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(dw_error_retry_after_ms(raw_)));
+        return detail::from_c_millis(dw_error_retry_after_ms(raw_));
     }
+    /// What the caller has left of the rate limit that it met; empty if the error is of something else.
+    rate_limit_status_view rate_limit() const noexcept { return rate_limit_status_view(dw_error_rate_limit(raw_)); }
 };
 using error = owned<error_view, dw_error_free>;
 

@@ -220,6 +220,42 @@ struct told {
     std::string key_id;
 };
 
+void limits(const doorward::door &door, const doorward::session &system) {
+    doorward::new_key wanted = new_key("limited");
+    wanted.rate_limit = {0, 24h};
+    CHECK(fails(system.create_key("acme", wanted), status::validation, "out_of_range", "rate_limit.max_requests"));
+    wanted.rate_limit = {1, -1ms};
+    CHECK(fails(system.create_key("acme", wanted), status::validation, "out_of_range", "rate_limit.window_ms"));
+    wanted.rate_limit = {2, 24h};
+    const doorward::created_key created = good(system.create_key("acme", wanted));
+    const doorward::key_view record = created.record();
+    CHECK(record.rate_limit().max_requests == 2 && record.rate_limit().window == 24h);
+    const credentials token = credentials::token(created.token());
+
+    const doorward::context context = good(door.authenticate(token));
+    const doorward::rate_limit_status left = *good(door.rate_limit(context));
+    CHECK(left.limit().max_requests == 2 && left.limit().window == 24h && left.remaining() == 1);
+    CHECK(left.reset_after() > 11h && left.reset_after() <= 12h && holds(left.json(), "\"remaining\":1"));
+    CHECK(left.policy_field() == "\"key\";q=2;w=86400" && left.field() == "\"key\";r=1;t=43200");
+    CHECK(door.verify(token).retry_after() == 0ms);
+    const doorward::verdict refused = door.verify(token);
+    CHECK(!refused && refused.status() == status::rate_limited && refused.reason() == "rate_limited");
+    CHECK(refused.retry_after() > 11h && refused.retry_after() <= 12h);
+    const auto failed = door.authenticate(token);
+    CHECK(fails(failed, status::rate_limited, "rate_limited") && failed.error().retry_after() > 11h);
+    CHECK(failed.error().rate_limit().remaining() == 0 && failed.error().http_status() == 429);
+    CHECK(!door.authenticate(credentials::token("ak_nobodys")).error().rate_limit());
+
+    doorward::key_patch patch;
+    patch.rate_limit = {3, 1s};
+    CHECK(good(system.update_key("acme", record.id(), patch)).rate_limit().max_requests == 3);
+    patch.removes_rate_limit = true;
+    CHECK(fails(system.update_key("acme", record.id(), patch), status::validation, "invalid_format", "rate_limit"));
+    patch.rate_limit = {};
+    CHECK(good(system.update_key("acme", record.id(), patch)).rate_limit().max_requests == 0);
+    CHECK(!good(door.rate_limit(good(door.authenticate(token)))));
+}
+
 void callers(const doorward::door &door, const doorward::session &system) {
     const doorward::created_key created = good(system.create_key("acme", new_key("caller", role::read_only)));
     const doorward::key_view record = created.record();
@@ -385,6 +421,7 @@ int main() {
     institutions(system);
     keys(door, system);
     policies(system);
+    limits(door, system);
     callers(door, system);
     ownership(system);
     sinks();

@@ -7,7 +7,7 @@ use cbindgen::{Builder, Config, DocumentationStyle, EnumConfig, ExportConfig, La
 use crate::toolchain::{ROOT, library_folder, run};
 
 /// The sources that make up the header, in its order. What tests need (`testkit.rs`) is not among them.
-const SOURCES: [&str; 19] = [
+const SOURCES: [&str; 20] = [
     "version",
     "error",
     "text",
@@ -17,6 +17,7 @@ const SOURCES: [&str; 19] = [
     "door",
     "request",
     "context",
+    "rate_limit",
     "verdict",
     "lookup",
     "session",

@@ -145,6 +145,15 @@ dw_position *positions(struct arguments *arguments, size_t *len) {
     return items;
 }
 
+dw_limit rate_limit(struct arguments *arguments) {
+    json_t *limit = take(arguments, "rateLimit");
+    dw_limit none = {0, 0};
+    if (!limit || json_is_null(limit)) return none;
+    json_t *most = json_object_get(limit, "maxRequests"), *window = json_object_get(limit, "windowMs");
+    if (json_object_size(limit) != 2 || !json_is_integer(most) || !json_is_integer(window)) spoil(arguments, formatted("a rate limit must have maxRequests and windowMs alone"));
+    return (dw_limit){(uint32_t)json_integer_value(most), (uint32_t)json_integer_value(window)};
+}
+
 /* A key to be created, of these members of which none may be left over; or, without any, of the arguments themselves. */
 dw_new_key new_key(struct arguments *arguments, json_t *members) {
     json_t *left = arguments->left;
@@ -157,6 +166,7 @@ dw_new_key new_key(struct arguments *arguments, json_t *members) {
     key.allowed_addresses = texts(arguments, "allowedAddresses");
     key.metadata = json_text(arguments, "metadata");
     key.key_hash = text(arguments, "keyHash");
+    key.rate_limit = rate_limit(arguments);
     if (members) {
         if (json_object_size(arguments->left)) spoil(arguments, formatted("a key has a member that is not known"));
         json_decref(arguments->left);

@@ -27,6 +27,7 @@ const uint64_t *number(struct arguments *arguments, const char *name);
 int32_t role(struct arguments *arguments);
 dw_position position(struct arguments *arguments, json_t *value);
 dw_position *positions(struct arguments *arguments, size_t *len);
+dw_limit rate_limit(struct arguments *arguments);
 dw_new_key new_key(struct arguments *arguments, json_t *members);
 dw_new_key *new_keys(struct arguments *arguments, size_t *len);
 dw_credentials credentials(struct arguments *arguments);

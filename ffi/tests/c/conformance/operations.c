@@ -249,6 +249,16 @@ static struct outcome access_operation(struct world *world, const char *operatio
         world->sessions[world->sessions_len++].session = session;
         return answered(json_of(dw_context_json(context)));
     }
+    if (!strcmp(operation, "rate_limit")) {
+        dw_str name = text(arguments, "context");
+        FINISH();
+        char *named = formatted("%.*s", (int)name.len, name.data);
+        const dw_context *context = context_of(world, named);
+        free(named);
+        if (!context) return broken("no context was saved under this name");
+        dw_rate_limit_status *left;
+        ANSWER(dw_rate_limit(world->door, context, &left, &error), left, left ? json_of(dw_rate_limit_status_json(left)) : json_null(), dw_rate_limit_status_free);
+    }
     dw_credentials presented = credentials(arguments);
     dw_request made = request(arguments);
     dw_context *context;
@@ -271,7 +281,10 @@ static struct outcome access_operation(struct world *world, const char *operatio
             return answered(answer);
         }
         if (context || verdict.role != DW_ROLE_NONE || verdict.key_id.len || verdict.institution_id.len) return broken("a refusal names somebody");
-        return answered(json_pack("{s:b, s:s, s:o}", "granted", 0, "kind", KINDS[status], "reason", string_of(verdict.reason)));
+        if (status != DW_STATUS_RATE_LIMITED && verdict.retry_after_ms) return broken("a refusal for something else says when to come again");
+        json_t *answer = json_pack("{s:b, s:s, s:o}", "granted", 0, "kind", KINDS[status], "reason", string_of(verdict.reason));
+        if (status == DW_STATUS_RATE_LIMITED) json_object_set_new(answer, "retryAfterMs", json_integer(verdict.retry_after_ms));
+        return answered(answer);
     }
     if (!strcmp(operation, "admit")) {
         dw_str institution = text(arguments, "institutionId"), region = text(arguments, "region");
@@ -395,6 +408,8 @@ static struct outcome keys(const dw_session *session, const char *operation, str
         patch.expires_at = text(arguments, "expiresAt");
         patch.allowed_addresses = texts(arguments, "allowedAddresses");
         patch.metadata = json_text(arguments, "metadata");
+        patch.removes_rate_limit = json_is_null(json_object_get(arguments->left, "rateLimit"));
+        patch.rate_limit = rate_limit(arguments);
         patch.expected_version = number(arguments, "expectedVersion");
         FINISH();
         ANSWER(dw_update_key(session, institution, id, &patch, &key, &error), key, json_of(dw_key_json(key)), dw_key_free);
@@ -499,7 +514,7 @@ static dw_status session_of(struct world *world, const char *as, dw_session **se
 
 static struct outcome dispatch(struct world *world, const char *operation, const char *as, struct arguments *arguments, const char *save) {
     static const char *const HANDLE[] = {"open", "close", "health", "metrics", "fault", "wait", "write_file", "make_folder", NULL};
-    static const char *const ACCESS[] = {"authenticate", "verify", "admit", "session", "find_by_token", NULL};
+    static const char *const ACCESS[] = {"authenticate", "verify", "admit", "session", "rate_limit", "find_by_token", NULL};
     static const char *const INSTITUTIONS[] = {"create_institution", "get_institution", "list_institutions", "update_institution", "list_audit_events", NULL};
     static const char *const KEYS[] = {"create_key", "create_keys", "import_keys", "get_key", "list_keys", "update_key", "rotate_key", "enable_key", "disable_key", "revoke_key", "revoke_all_keys", NULL};
     if (is_one_of(operation, HANDLE) || is_one_of(operation, ACCESS)) {

@@ -15,6 +15,7 @@ DROPS(decision, dw_decision)
 DROPS(decisions, dw_decisions)
 DROPS(page, dw_page)
 DROPS(text, dw_text)
+DROPS(left, dw_rate_limit_status)
 
 /* ---- parameters ---- */
 
@@ -73,6 +74,7 @@ OUT_PARAMETER(TO_DECISION, "decision", 0, REQUIRED, decision);
 OUT_PARAMETER(TO_DECISIONS, "decisions", 0, REQUIRED, decisions);
 OUT_PARAMETER(TO_PAGE, "page", 0, REQUIRED, page);
 OUT_PARAMETER(TO_TEXT, "text", 0, REQUIRED, text);
+OUT_PARAMETER(TO_STATUS, "status", 0, REQUIRED, left);
 OUT_PARAMETER(TO_HASH, "hash", 0, REQUIRED, text);
 OUT_PARAMETER(TO_JSON, "json", 0, REQUIRED, text);
 OUT_PARAMETER(TO_JSON_BESIDE, "json", 1, OPTIONAL, text);
@@ -97,6 +99,7 @@ MAKES(dw_metrics_json, g->door, TO(0, text), g->error)
 MAKES(dw_authenticate, g->door, g->credentials, g->request, TO(0, context), g->error)
 MAKES(dw_find_by_token, g->door, g->token, TO(0, key), g->error)
 MAKES(dw_verify, g->door, g->credentials, g->request, TO(0, verdict), TO(1, context))
+MAKES(dw_rate_limit, g->door, g->context, TO(0, left), g->error)
 MAKES(dw_lookup_start, g->door, g->credentials, g->request, g->callback, g->user, g->error)
 MAKES(dw_session_new, g->door, g->context, g->request, TO(0, session), g->error)
 MAKES(dw_session_system, g->door, TO(0, session), g->error)
@@ -141,6 +144,7 @@ const struct call CALLS[] = {
     CALL(dw_authenticate, SAYS_CLOSED, &DOOR, &PRESENTED, &REQUESTED, &TO_CONTEXT, &TO_ERROR),
     CALL(dw_find_by_token, SAYS_CLOSED, &DOOR, &TOKEN_TEXT, &TO_KEY, &TO_ERROR),
     CALL(dw_verify, SAYS_CLOSED, &DOOR, &PRESENTED, &REQUESTED, &TO_VERDICT, &TO_CONTEXT_BESIDE),
+    CALL(dw_rate_limit, GOES_ON, &DOOR, &CONTEXT, &TO_STATUS, &TO_ERROR),
     CALL(dw_lookup_start, GOES_ON, &DOOR, &PRESENTED, &REQUESTED, &TELL, &HANDED_ON, &TO_ERROR),
     CALL(dw_session_new, GOES_ON, &DOOR, &CONTEXT, &REQUESTED, &TO_SESSION, &TO_ERROR),
     CALL(dw_session_system, GOES_ON, &DOOR, &TO_SESSION, &TO_ERROR),

@@ -95,7 +95,7 @@ static const struct place *parameter_of(enum kind kind, size_t number) {
 
 static int is_empty(const dw_verdict *verdict, dw_status status) {
     return verdict->status == status && verdict->role == DW_ROLE_NONE && !verdict->institution_id.len && !*verdict->institution_id.text && !verdict->key_id.len &&
-           !*verdict->key_id.text;
+           !*verdict->key_id.text && !verdict->retry_after_ms;
 }
 
 static int says(dw_str seen, const char *misuse, const char *what, const char *expected) {
@@ -127,7 +127,7 @@ static int leaves_nothing(const char *misuse, dw_status status) {
     }
     if (parameter_of(VERDICT, 0) && given.out[0]) {
         good &= holds(is_empty(&answers[0].verdict, status), misuse, "the verdict lets somebody in");
-        covered("dw_verdict", "status role reason institution_id key_id");
+        covered("dw_verdict", "status role reason institution_id key_id retry_after_ms");
         covered("dw_id", "text len");
     }
     return good;

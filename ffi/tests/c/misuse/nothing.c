@@ -37,6 +37,16 @@ void accessors_of_nothing(void) {
     OF_NOTHING(dw_error_http_status, 200, "error");
     OF_NOTHING(dw_error_is_retryable, false, "error");
     OF_NOTHING(dw_error_retry_after_ms, 0, "error");
+    OF_NOTHING(dw_error_rate_limit, NULL, "error");
+    OF_NOTHING(dw_rate_limit_status_remaining, 0, "status");
+    OF_NOTHING(dw_rate_limit_status_reset_after_ms, 0, "status");
+    TEXT_OF_NOTHING(dw_rate_limit_status_policy_field, "status");
+    TEXT_OF_NOTHING(dw_rate_limit_status_field, "status");
+    TEXT_OF_NOTHING(dw_rate_limit_status_json, "status");
+    CHECK(!dw_rate_limit_status_limit(NULL).max_requests && !dw_rate_limit_status_limit(NULL).window_ms);
+    covered("dw_rate_limit_status_limit", "status");
+    CHECK(!dw_key_rate_limit(NULL).max_requests && !dw_key_rate_limit(NULL).window_ms);
+    covered("dw_key_rate_limit", "key");
     OF_NOTHING(dw_context_role, DW_ROLE_NONE, "context");
     TEXT_OF_NOTHING(dw_context_institution_id, "context");
     TEXT_OF_NOTHING(dw_context_key_id, "context");
@@ -80,6 +90,7 @@ void accessors_of_nothing(void) {
     ITEM_OF_NOTHING(dw_page_policy_at, "page");
     FREES_NOTHING(dw_error_free, "error");
     FREES_NOTHING(dw_text_free, "text");
+    FREES_NOTHING(dw_rate_limit_status_free, "status");
     FREES_NOTHING(dw_door_free, "door");
     FREES_NOTHING(dw_context_free, "context");
     FREES_NOTHING(dw_session_free, "session");

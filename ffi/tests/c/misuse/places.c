@@ -117,6 +117,22 @@ static void misuse_enum(base *base, const struct place *place, const char *field
     for (size_t index = 0; index < len; index++) try(base, place, &numbers[index], sizeof *numbers, "a number that is none", 0, place->reason, field);
 }
 
+static void misuse_limit(base *base, const struct place *place, const char *field) {
+    const struct {
+        dw_limit limit;
+        const char *bad;
+    } limits[] = {
+        {{0, 1000}, "max_requests"}, {{1000001, 1000}, "max_requests"}, {{UINT32_MAX, UINT32_MAX}, "max_requests"}, {{1, 0}, "window_ms"},
+        {{1, 86400001}, "window_ms"}, {{1, UINT32_MAX}, "window_ms"}, {{0, 0}, NULL}, {{1000000, 86400000}, NULL},
+    };
+    char member[96];
+    for (size_t index = 0; index < sizeof limits / sizeof *limits; index++) {
+        snprintf(member, sizeof member, "%s.%s", field, limits[index].bad ? limits[index].bad : "good");
+        try(base, place, &limits[index].limit, sizeof(dw_limit), "a limit", 0, limits[index].bad ? "out_of_range" : NULL, member);
+    }
+    covered("dw_limit", "max_requests window_ms");
+}
+
 static void misuse_pointer(base *base, const struct place *place, const char *field) {
     static const uint64_t numbers[2] = {UINT64_MAX, UINT64_MAX};
     const uint64_t *beyond = numbers, *nowhere = NULL, *misaligned = (const uint64_t *)(const void *)((const char *)numbers + 1);
@@ -236,6 +252,7 @@ static void misuse_place(base *base, const struct place *place, const char *name
     case STRUCT: misuse_inner(place); break;
     case LENGTH: break; /* together with its list */
     case ENUM: misuse_enum(base, place, field); break;
+    case LIMIT: misuse_limit(base, place, field); break;
     case NUMBER: try(base, place, &most, place->size, "the greatest number", 0, place->reason, place->field ? place->field : field); break;
     case FLAG: try(base, place, &most, place->size, "all bits", 0, NULL, field); break;
     case RESERVED:

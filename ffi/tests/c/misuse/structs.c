@@ -223,10 +223,11 @@ static void fill_imported_key(void *place) {
             {MEMBER(dw_new_key, allowed_addresses), .kind = TEXTS, .reason = "invalid_format"},       \
             TEXT_OF(dw_new_key, metadata, OPTIONAL, "invalid_json"),                                  \
             TEXT_OF(dw_new_key, key_hash, hash, "invalid_format"),                                    \
+            {MEMBER(dw_new_key, rate_limit), .kind = LIMIT},                                          \
     }
 
-const struct layout NEW_KEY = {"dw_new_key", sizeof(dw_new_key), fill_new_key, 0, KEY_MEMBERS(OPTIONAL)};
-const struct layout IMPORTED_KEY = {"dw_new_key", sizeof(dw_new_key), fill_imported_key, 0, KEY_MEMBERS(REQUIRED)};
+const struct layout NEW_KEY = {"dw_new_key", sizeof(dw_new_key), fill_new_key, 96, KEY_MEMBERS(OPTIONAL)};
+const struct layout IMPORTED_KEY = {"dw_new_key", sizeof(dw_new_key), fill_imported_key, 96, KEY_MEMBERS(REQUIRED)};
 
 static void fill_key_patch(void *place) { ((dw_key_patch *)place)->struct_size = sizeof(dw_key_patch); }
 
@@ -234,7 +235,7 @@ const struct layout KEY_PATCH = {
     "dw_key_patch",
     sizeof(dw_key_patch),
     fill_key_patch,
-    0,
+    88,
     {
         SIZE_OF(dw_key_patch),
         TEXT_OF(dw_key_patch, label, OPTIONAL, "empty"),
@@ -243,6 +244,8 @@ const struct layout KEY_PATCH = {
         TEXT_OF(dw_key_patch, metadata, OPTIONAL, "invalid_json"),
         {MEMBER(dw_key_patch, expected_version), .kind = POINTER, .reason = "version_mismatch", .status = DW_STATUS_CONFLICT},
         {MEMBER(dw_key_patch, removes_expiry), .kind = FLAG, .size = 8},
+        {MEMBER(dw_key_patch, rate_limit), .kind = LIMIT},
+        {MEMBER(dw_key_patch, removes_rate_limit), .kind = FLAG, .size = 8},
     },
 };
 

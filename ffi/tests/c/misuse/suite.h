@@ -28,6 +28,7 @@ union out {
     dw_decisions *decisions;
     dw_page *page;
     dw_text *text;
+    dw_rate_limit_status *left;
     uint64_t count;
     bool flag;
     dw_verdict verdict;
@@ -77,6 +78,7 @@ enum kind {
     LIST,      /* a pointer to items; its length is the member or parameter behind it */
     LENGTH,    /* that length */
     ENUM,      /* a number that stands for a word */
+    LIMIT,     /* a dw_limit */
     NUMBER,    /* a number of which some are out of range */
     FLAG,      /* a number of which each is good */
     RESERVED,  /* 0 */
