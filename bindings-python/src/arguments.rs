@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::{
     amount, document,
     error::{Trouble, wrong_type},
+    rate_limit::rate_limit,
     time,
 };
 
@@ -188,6 +189,7 @@ pub(crate) fn new_key(
     role: Given<'_, '_>,
     expires_at: Option<Given<'_, '_>>,
     allowed_addresses: Option<Given<'_, '_>>,
+    rate_limit: Option<Given<'_, '_>>,
     metadata: Option<Given<'_, '_>>,
 ) -> Result<NewKey, Trouble> {
     let mut key = NewKey::new(text(label, "label")?, self::role(role)?);
@@ -197,19 +199,22 @@ pub(crate) fn new_key(
     if let Some(entries) = allowed_addresses {
         key = key.allowed_addresses(addresses(entries)?);
     }
+    if let Some(limit) = rate_limit {
+        key = key.rate_limit(self::rate_limit(limit)?);
+    }
     if let Some(metadata) = metadata {
         key = key.metadata(self::metadata(metadata)?);
     }
     Ok(key)
 }
 
-/// A new expiry: `...`, which is also the default, leaves the old one, `None` removes it.
-pub(crate) enum Expiry<'py> {
+/// What takes the place of something: `...`, which is also the default, leaves that as it is, `None` removes it.
+pub(crate) enum Replacement<'py> {
     Kept,
     Given(Bound<'py, PyAny>),
 }
 
-impl<'py> FromPyObject<'_, 'py> for Expiry<'py> {
+impl<'py> FromPyObject<'_, 'py> for Replacement<'py> {
     type Error = PyErr;
 
     fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
@@ -217,23 +222,30 @@ impl<'py> FromPyObject<'_, 'py> for Expiry<'py> {
     }
 }
 
+impl<'py> Replacement<'py> {
+    fn read<T>(&self, read: impl FnOnce(Given<'_, 'py>) -> Result<T, Trouble>) -> Result<Option<Option<T>>, Trouble> {
+        match self {
+            Self::Kept => Ok(None),
+            Self::Given(none) if none.is_none() => Ok(Some(None)),
+            Self::Given(value) => read(value).map(|value| Some(Some(value))),
+        }
+    }
+}
+
 /// What is to change about a key.
 pub(crate) fn key_patch(
     label: Option<Given<'_, '_>>,
-    expires_at: &Expiry<'_>,
+    expires_at: &Replacement<'_>,
     allowed_addresses: Option<Given<'_, '_>>,
+    rate_limit: &Replacement<'_>,
     metadata: Option<Given<'_, '_>>,
     expected_version: Option<Given<'_, '_>>,
 ) -> Result<KeyPatch, Trouble> {
-    let expires_at = match expires_at {
-        Expiry::Kept => None,
-        Expiry::Given(none) if none.is_none() => Some(None),
-        Expiry::Given(at) => Some(Some(time(at, "expires_at")?)),
-    };
     Ok(KeyPatch {
         label: optional(label, |label| Ok(text(label, "label")?.to_owned()))?,
-        expires_at,
+        expires_at: expires_at.read(|at| time(at, "expires_at"))?,
         allowed_addresses: optional(allowed_addresses, addresses)?,
+        rate_limit: rate_limit.read(self::rate_limit)?,
         metadata: optional(metadata, self::metadata)?,
         expected_version: optional(expected_version, version)?,
     })
@@ -250,9 +262,10 @@ fn part<'py>(value: Given<'_, 'py>, name: &Bound<'py, PyString>, place: &str, wh
 /// A key of a list, by its attributes.
 fn described(value: Given<'_, '_>, whole: &str) -> Result<NewKey, Trouble> {
     let part = |name: &str| part(value, &PyString::new(value.py(), name), "", whole);
-    let (expires_at, allowed, metadata) = (part("expires_at")?, part("allowed_addresses")?, part("metadata")?);
-    let [expires_at, metadata] = [&expires_at, &metadata].map(|part| (!part.is_none()).then_some(part));
-    new_key(&part("label")?, &part("role")?, expires_at, Some(&allowed), metadata)
+    let (expires_at, allowed) = (part("expires_at")?, part("allowed_addresses")?);
+    let (limit, metadata) = (part("rate_limit")?, part("metadata")?);
+    let [expires_at, limit, metadata] = [&expires_at, &limit, &metadata].map(|part| (!part.is_none()).then_some(part));
+    new_key(&part("label")?, &part("role")?, expires_at, Some(&allowed), limit, metadata)
 }
 
 pub(crate) fn new_keys(value: Given<'_, '_>) -> Result<Vec<NewKey>, Trouble> {

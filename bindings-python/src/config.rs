@@ -11,6 +11,7 @@ use pyo3::{
 use crate::{
     arguments::{Given, Preset, joined, number, text},
     error::{Trouble, wrong_type},
+    rate_limit::rate_limit,
     time,
 };
 
@@ -30,6 +31,9 @@ pub(crate) struct Options<'a, 'py> {
     pub(crate) regions: Option<Given<'a, 'py>>,
     pub(crate) currencies: Option<Given<'a, 'py>>,
     pub(crate) default_decision: &'a Preset<'py, &'static str>,
+    pub(crate) rate_limit: Option<Given<'a, 'py>>,
+    pub(crate) failures_per_minute: Option<Given<'a, 'py>>,
+    pub(crate) keys_per_hour: Option<Given<'a, 'py>>,
     pub(crate) metrics: bool,
     pub(crate) audit_authentications: bool,
     pub(crate) audit_reads: bool,
@@ -77,8 +81,13 @@ impl Options<'_, '_> {
             let millis = value.map(|value| time::duration(value, name).map(|duration| duration.as_millis().to_string()));
             millis.transpose()?.map(|millis| variables.insert(variable, millis));
         }
-        if let Some(most) = self.pool_max {
-            variables.insert("DOORWARD_POOL_MAX", number(most, "pool_max")?.to_string());
+        let numbers = [
+            ("DOORWARD_POOL_MAX", self.pool_max, "pool_max"),
+            ("DOORWARD_FAILURES_PER_MINUTE", self.failures_per_minute, "failures_per_minute"),
+            ("DOORWARD_KEYS_PER_HOUR", self.keys_per_hour, "keys_per_hour"),
+        ];
+        for (variable, value, name) in numbers {
+            value.map_or(Ok(()), |value| number(value, name).map(|number| _ = variables.insert(variable, number.to_string())))?;
         }
         let config = Config::from_variables(variables.iter().map(|(name, value)| (*name, value.as_str())))?;
         self.rest(config)
@@ -91,6 +100,10 @@ impl Options<'_, '_> {
         let capacity = capacity.filter(|capacity| (1..=1 << 24).contains(capacity));
         let message = "must be from 1 to 16,777,216";
         let capacity = capacity.ok_or_else(|| Error::new(Reason::OutOfRange, message).field(NAME))?;
+        let config = match self.rate_limit {
+            Some(limit) => config.rate_limit(rate_limit(limit)?),
+            None => config,
+        };
         let config = config.metrics(self.metrics).audit_successes(self.audit_authentications, self.audit_reads);
         Ok(config.memory_audit_capacity(capacity))
     }

@@ -13,6 +13,8 @@ use pyo3::{
     types::{PyTuple, PyType},
 };
 
+use crate::rate_limit::RateLimitStatus;
+
 /// Why a call gives no answer: what doorward says, an argument of a wrong type, or what else Python raises (an exception of the
 /// caller's own code).
 pub(crate) enum Trouble {
@@ -96,7 +98,8 @@ fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>>
         cause = source.source();
     }
     let retry_after = error.retry_after().map(|wait| wait.as_secs_f64());
-    let arguments = (message, error.reason().as_str(), error.blamed_field(), error.operation(), retry_after);
+    let rate_limit = error.rate_limit().map(|status| Bound::new(py, RateLimitStatus(status))).transpose()?;
+    let arguments = (message, error.reason().as_str(), error.blamed_field(), error.operation(), retry_after, rate_limit);
     class(py, error.kind())?.call1(arguments)
 }
 

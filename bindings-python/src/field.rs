@@ -63,7 +63,7 @@ macro_rules! plain {
     )* };
 }
 
-plain!(bool, u16, u64, usize, String);
+plain!(bool, u16, u32, u64, usize, String);
 
 macro_rules! texts {
     ($( $type:ty: |$value:ident| $show:expr, |$text:ident| $read:expr; )*) => { $(
@@ -193,15 +193,15 @@ impl Shown for &str {
     }
 }
 
-impl Shown for u32 {
-    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.into_bound_py_any(py)
-    }
-}
-
 /// In seconds: a `timedelta` ends at microseconds, and memory answers in less.
 impl Shown for Duration {
     fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.as_secs_f64().into_bound_py_any(py)
+    }
+}
+
+impl Field for Duration {
+    fn from_python(value: &Bound<'_, PyAny>) -> Result<Self, Trouble> {
+        time::duration(value, "duration")
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     error::{Trouble, guarded},
     faces::make,
     observation::MetricsSnapshot,
+    rate_limit::RateLimitStatus,
     record::unpicklable,
     reply::{answered, begin, reply},
     request::{Presented, Request},
@@ -138,6 +139,8 @@ macro_rules! constructors {
             ///
             /// `root_api_key` is the root token, bound to `root_api_key_allowed_ips` if they are given. `regions` and
             /// `currencies` are known besides the built-in ones. Where an institution has no policy, `default_decision` decides.
+            /// `rate_limit` is how often each key is accepted that has no limit of its own, `failures_per_minute` how many
+            /// authentications may fail from an address, `keys_per_hour` how many keys the callers of an institution may create.
             /// Timeouts are timedeltas, or seconds. What is wrong raises `ConfigError` naming the variable of the environment
             /// that stands for it.
             #[staticmethod]
@@ -146,13 +149,13 @@ macro_rules! constructors {
                     *, store = Preset::Unless("memory"), database_url = None, schema = None, pool_max = None,
                     pool_acquire_timeout = None, statement_timeout = None, root_api_key = None, root_api_key_allowed_ips = None,
                     trusted_proxies = None, token_brand = Preset::Unless("dw"), token_env = Preset::Unless("live"),
-                    regions = None, currencies = None, default_decision = Preset::Unless("allow"), metrics = true,
-                    audit_authentications = false, audit_reads = false, memory_audit_capacity = Preset::Unless(10_000)
+                    regions = None, currencies = None, default_decision = Preset::Unless("allow"), rate_limit = None,
+                    failures_per_minute = None, keys_per_hour = None, metrics = true, audit_authentications = false, audit_reads = false, memory_audit_capacity = Preset::Unless(10_000)
                 ),
                 text_signature = "(*, store='memory', database_url=None, schema=None, pool_max=None, pool_acquire_timeout=None, \
                     statement_timeout=None, root_api_key=None, root_api_key_allowed_ips=None, trusted_proxies=None, \
-                    token_brand='dw', token_env='live', regions=None, currencies=None, default_decision='allow', metrics=True, \
-                    audit_authentications=False, audit_reads=False, memory_audit_capacity=10000)"
+                    token_brand='dw', token_env='live', regions=None, currencies=None, default_decision='allow', rate_limit=None, \
+                    failures_per_minute=None, keys_per_hour=None, metrics=True, audit_authentications=False, audit_reads=False, memory_audit_capacity=10000)"
             )]
             fn open<'py>(
                 $py: Python<'py>,
@@ -170,6 +173,9 @@ macro_rules! constructors {
                 regions: Option<&Bound<'py, PyAny>>,
                 currencies: Option<&Bound<'py, PyAny>>,
                 default_decision: Preset<'py, &'static str>,
+                rate_limit: Option<&Bound<'py, PyAny>>,
+                failures_per_minute: Option<&Bound<'py, PyAny>>,
+                keys_per_hour: Option<&Bound<'py, PyAny>>,
                 metrics: bool,
                 audit_authentications: bool,
                 audit_reads: bool,
@@ -190,6 +196,9 @@ macro_rules! constructors {
                     regions,
                     currencies,
                     default_decision: &default_decision,
+                    rate_limit,
+                    failures_per_minute,
+                    keys_per_hour,
                     metrics,
                     audit_authentications,
                     audit_reads,
@@ -246,7 +255,7 @@ impl Doorward {
     /// Who the caller is.
     ///
     /// Raises `UnauthenticatedError`, whose reason is for the host (tell a remote caller no more than "missing" or "invalid
-    /// API key"); and what a store can answer.
+    /// API key"); `RateLimitedError`, which says when to come again; and what a store can answer.
     #[pyo3(signature = (credentials, *, request = None))]
     fn authenticate<'py>(
         &self,
@@ -292,6 +301,12 @@ impl Doorward {
     /// The record of the live key that has this token, or nothing.
     fn find_by_token<'py>(&self, py: Python<'py>, token: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         make!(blocks quick self py { let token = text(token, "token")?; } find_by_token(token))
+    }
+
+    /// What an authenticated caller has left of its rate limit, in this process; `None` if it has no limit. Asking takes
+    /// nothing.
+    fn rate_limit(&self, context: &Bound<'_, AuthContext>) -> Option<RateLimitStatus> {
+        self.inner.rate_limit(&context.get().0).map(RateLimitStatus)
     }
 
     /// Binds the door to an authenticated caller for one request.
@@ -427,6 +442,11 @@ impl AsyncDoorward {
     /// As `doorward.Doorward.find_by_token`.
     fn find_by_token<'py>(&self, py: Python<'py>, token: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         make!(awaits quick self py { let token = zeroize::Zeroizing::new(text(token, "token")?.to_owned()); } find_by_token(&token))
+    }
+
+    /// As `doorward.Doorward.rate_limit`, at once.
+    fn rate_limit(&self, context: &Bound<'_, AuthContext>) -> Option<RateLimitStatus> {
+        self.blocking.rate_limit(&context.get().0).map(RateLimitStatus)
     }
 
     /// Binds the door to an authenticated caller for one request.

@@ -36,6 +36,8 @@ records! {
         last_used_at: |record| &record.last_used_at,
         /// From where it may be used; an empty list means from anywhere.
         allowed_addresses: |record| &record.allowed_addresses,
+        /// How often it is accepted, if it has a limit of its own; else as often as the configuration says.
+        rate_limit: |record| &record.rate_limit,
         /// The host's own data; a copy.
         metadata: |record| &record.metadata,
         /// The key of which this one is the successor.
@@ -57,6 +59,7 @@ records! {
         expires_at: fields.next()?,
         last_used_at: fields.next()?,
         allowed_addresses: fields.next()?,
+        rate_limit: fields.next()?,
         metadata: fields.next()?,
         rotated_from: fields.next()?,
         rotated_to: fields.next()?,

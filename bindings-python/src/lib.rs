@@ -23,6 +23,7 @@ mod observation;
 mod operations;
 mod page;
 mod policy;
+mod rate_limit;
 mod record;
 mod reply;
 mod request;
@@ -43,6 +44,8 @@ const RECORDS: &[(&str, record::Restore)] = &[
     ("Page", page::Page::restore),
     ("Policy", policy::Policy::restore),
     ("PolicyVersion", policy::PolicyVersion::restore),
+    ("RateLimit", rate_limit::RateLimit::restore),
+    ("RateLimitStatus", rate_limit::RateLimitStatus::restore),
     ("Violation", policy::Violation::restore),
 ];
 
@@ -65,6 +68,7 @@ mod _doorward {
         observation::{Health, MetricsSnapshot, OperationCount, OperationLatency},
         page::Page,
         policy::{Decision, Policy, PolicyVersion, Violation},
+        rate_limit::{RateLimit, RateLimitStatus},
         record::restore,
         reply::{Pending, Reply},
         request::{Credentials, Request},

@@ -1,5 +1,7 @@
 //! What authentication answers: who the caller is, or why it is not let in.
 
+use std::time::Duration;
+
 use doorward::{Reason, Verdict};
 use pyo3::{prelude::*, types::PyTuple};
 
@@ -66,7 +68,7 @@ impl Granted {
 /// The caller is not let in. False.
 #[pyclass(frozen, eq, module = "doorward")]
 #[derive(PartialEq)]
-pub(crate) struct Refused(Reason);
+pub(crate) struct Refused(Reason, Option<Duration>);
 
 #[pymethods]
 impl Refused {
@@ -79,6 +81,12 @@ impl Refused {
     #[getter]
     fn reason(&self) -> &'static str {
         self.0.as_str()
+    }
+
+    /// After how many seconds the caller may come again, if it comes too often.
+    #[getter]
+    fn retry_after(&self) -> Option<f64> {
+        self.1.map(|wait| wait.as_secs_f64())
     }
 
     /// The kind to which the reason belongs: `Unauthenticated`, or that of what the store answered.
@@ -98,11 +106,14 @@ impl Refused {
     }
 
     fn __hash__(&self) -> u64 {
-        record::hash(&self.0)
+        record::hash(&(self.0, self.1))
     }
 
     fn __repr__(&self) -> String {
-        format!("Refused(reason='{}')", self.0)
+        match self.1 {
+            Some(wait) => format!("Refused(reason='{}', retry_after={})", self.0, wait.as_secs_f64()),
+            None => format!("Refused(reason='{}')", self.0),
+        }
     }
 
     fn __reduce__(&self) -> PyResult<()> {
@@ -115,6 +126,7 @@ impl Refused {
 pub(crate) fn give(py: Python<'_>, verdict: Verdict) -> PyResult<Bound<'_, PyAny>> {
     match verdict {
         Verdict::Granted(context) => Ok(Bound::new(py, Granted(context))?.into_any()),
-        Verdict::Refused(reason) => Ok(Bound::new(py, Refused(reason))?.into_any()),
+        Verdict::RateLimited(wait) => Ok(Bound::new(py, Refused(Reason::TooManyRequests, Some(wait)))?.into_any()),
+        Verdict::Refused(reason) => Ok(Bound::new(py, Refused(reason, None))?.into_any()),
     }
 }

@@ -99,6 +99,7 @@ class ApiKey(_Plain):
         "expires_at",
         "last_used_at",
         "allowed_addresses",
+        "rate_limit",
         "metadata",
         "rotated_from",
         "rotated_to",
@@ -143,6 +144,9 @@ class ApiKey(_Plain):
     @property
     def allowed_addresses(self) -> tuple[str, ...]:
         """From where it may be used; an empty list means from anywhere."""
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """How often it is accepted, if it has a limit of its own; else as often as the configuration says."""
     @property
     def metadata(self) -> _Json:
         """The host's own data; a copy."""
@@ -417,6 +421,9 @@ class Refused:
     def reason(self) -> str:
         """Why: for the host; a remote caller is told no more than "missing" or "invalid API key"."""
     @property
+    def retry_after(self) -> float | None:
+        """After how many seconds the caller may come again, if it comes too often."""
+    @property
     def kind(self) -> ErrorKind:
         """The kind to which the reason belongs: `Unauthenticated`, or that of what the store answered."""
     @property
@@ -425,6 +432,39 @@ class Refused:
     def __bool__(self) -> Literal[False]: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
+
+@final
+class RateLimit(_Plain):
+    """So many requests in so much time: all of them may come at once, and room comes back evenly."""
+
+    def __new__(cls, max_requests: int, window: _Duration) -> Self: ...
+
+    __match_args__ = ("max_requests", "window")
+    @property
+    def max_requests(self) -> int:
+        """1 to 1,000,000."""
+    @property
+    def window(self) -> float:
+        """In seconds: from a millisecond to a day."""
+
+@final
+class RateLimitStatus(_Plain):
+    """What is left of a rate limit at a moment."""
+
+    __match_args__ = ("limit", "remaining", "reset_after")
+    @property
+    def limit(self) -> RateLimit:
+        """The limit."""
+    @property
+    def remaining(self) -> int:
+        """How many requests may come at once now."""
+    @property
+    def reset_after(self) -> float:
+        """After how many seconds without a request all of them may."""
+    def http_fields(self) -> dict[str, str]:
+        """The status as HTTP fields for an answer to the caller: `RateLimit-Policy` and `RateLimit`
+        (draft-ietf-httpapi-ratelimit-headers-10).
+        """
 
 @final
 class Admission(_Record):
@@ -630,9 +670,11 @@ class _Operations:
         role: Role | str,
         expires_at: _Time | None = None,
         allowed_addresses: Iterable[str] | None = None,
+        rate_limit: RateLimit | None = None,
         metadata: _Document | None = None,
     ) -> CreatedKey:
-        """Creates a key. The answer holds its token, which cannot be had again.
+        """Creates a key. The answer holds its token, which cannot be had again. Only root and the host's own code give a key a rate
+        limit.
 
         Raises `ValidationError`; `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can answer.
         """
@@ -678,11 +720,12 @@ class _Operations:
         label: str | None = None,
         expires_at: _Time | None | EllipsisType = ...,
         allowed_addresses: Iterable[str] | None = None,
+        rate_limit: RateLimit | None | EllipsisType = ...,
         metadata: _Document | None = None,
         expected_version: int | None = None,
     ) -> ApiKey:
-        """Changes a key's label, expiry, addresses or metadata. What is not given stays as it is; `expires_at=None` removes the
-        expiry.
+        """Changes a key's label, expiry, addresses, rate limit or metadata. What is not given stays as it is; `expires_at=None`
+        removes the expiry, and `rate_limit=None` the key's own limit.
 
         Raises `ValidationError`; `ForbiddenError`; `NotFoundError`; `ConflictError`: `version_mismatch`, `key_revoked`,
         `key_expired`, `key_rotated` (expiry of a rotated key); what a store can answer.
@@ -831,6 +874,9 @@ class Doorward(_Operations):
         regions: Iterable[str] | None = None,
         currencies: Iterable[str] | None = None,
         default_decision: DefaultDecision | str = "allow",
+        rate_limit: RateLimit | None = None,
+        failures_per_minute: int | None = None,
+        keys_per_hour: int | None = None,
         metrics: bool = True,
         audit_authentications: bool = False,
         audit_reads: bool = False,
@@ -841,6 +887,8 @@ class Doorward(_Operations):
 
         `root_api_key` is the root token, bound to `root_api_key_allowed_ips` if they are given. `regions` and
         `currencies` are known besides the built-in ones. Where an institution has no policy, `default_decision` decides.
+        `rate_limit` is how often each key is accepted that has no limit of its own, `failures_per_minute` how many
+        authentications may fail from an address, `keys_per_hour` how many keys the callers of an institution may create.
         Timeouts are timedeltas, or seconds. What is wrong raises `ConfigError` naming the variable of the environment
         that stands for it.
         """
@@ -868,7 +916,7 @@ class Doorward(_Operations):
         """Who the caller is.
 
         Raises `UnauthenticatedError`, whose reason is for the host (tell a remote caller no more than "missing" or "invalid
-        API key"); and what a store can answer.
+        API key"); `RateLimitedError`, which says when to come again; and what a store can answer.
         """
     def admit(
         self,
@@ -887,6 +935,10 @@ class Doorward(_Operations):
         """
     def find_by_token(self, token: str) -> ApiKey | None:
         """The record of the live key that has this token, or nothing."""
+    def rate_limit(self, context: AuthContext) -> RateLimitStatus | None:
+        """What an authenticated caller has left of its rate limit, in this process; `None` if it has no limit. Asking takes
+        nothing.
+        """
     def session(self, context: AuthContext, *, request: Request | None = None) -> Session:
         """Binds the door to an authenticated caller for one request."""
     def to_async(self) -> AsyncDoorward:
@@ -942,9 +994,11 @@ class _AsyncOperations:
         role: Role | str,
         expires_at: _Time | None = None,
         allowed_addresses: Iterable[str] | None = None,
+        rate_limit: RateLimit | None = None,
         metadata: _Document | None = None,
     ) -> _Answer[CreatedKey]:
-        """Creates a key. The answer holds its token, which cannot be had again.
+        """Creates a key. The answer holds its token, which cannot be had again. Only root and the host's own code give a key a rate
+        limit.
 
         Raises `ValidationError`; `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can answer.
         """
@@ -990,11 +1044,12 @@ class _AsyncOperations:
         label: str | None = None,
         expires_at: _Time | None | EllipsisType = ...,
         allowed_addresses: Iterable[str] | None = None,
+        rate_limit: RateLimit | None | EllipsisType = ...,
         metadata: _Document | None = None,
         expected_version: int | None = None,
     ) -> _Answer[ApiKey]:
-        """Changes a key's label, expiry, addresses or metadata. What is not given stays as it is; `expires_at=None` removes the
-        expiry.
+        """Changes a key's label, expiry, addresses, rate limit or metadata. What is not given stays as it is; `expires_at=None`
+        removes the expiry, and `rate_limit=None` the key's own limit.
 
         Raises `ValidationError`; `ForbiddenError`; `NotFoundError`; `ConflictError`: `version_mismatch`, `key_revoked`,
         `key_expired`, `key_rotated` (expiry of a rotated key); what a store can answer.
@@ -1142,6 +1197,9 @@ class AsyncDoorward(_AsyncOperations):
         regions: Iterable[str] | None = None,
         currencies: Iterable[str] | None = None,
         default_decision: DefaultDecision | str = "allow",
+        rate_limit: RateLimit | None = None,
+        failures_per_minute: int | None = None,
+        keys_per_hour: int | None = None,
         metrics: bool = True,
         audit_authentications: bool = False,
         audit_reads: bool = False,
@@ -1152,6 +1210,8 @@ class AsyncDoorward(_AsyncOperations):
 
         `root_api_key` is the root token, bound to `root_api_key_allowed_ips` if they are given. `regions` and
         `currencies` are known besides the built-in ones. Where an institution has no policy, `default_decision` decides.
+        `rate_limit` is how often each key is accepted that has no limit of its own, `failures_per_minute` how many
+        authentications may fail from an address, `keys_per_hour` how many keys the callers of an institution may create.
         Timeouts are timedeltas, or seconds. What is wrong raises `ConfigError` naming the variable of the environment
         that stands for it.
         """
@@ -1180,6 +1240,8 @@ class AsyncDoorward(_AsyncOperations):
         """As `doorward.Doorward.admit`."""
     def find_by_token(self, token: str) -> _Answer[ApiKey | None]:
         """As `doorward.Doorward.find_by_token`."""
+    def rate_limit(self, context: AuthContext) -> RateLimitStatus | None:
+        """As `doorward.Doorward.rate_limit`, at once."""
     def session(self, context: AuthContext, *, request: Request | None = None) -> AsyncSession:
         """Binds the door to an authenticated caller for one request."""
     def to_blocking(self) -> Doorward:

@@ -8,13 +8,19 @@ from http import HTTPStatus
 from math import ceil
 from typing import Any
 
+from ._doorward import RateLimitStatus
 from .errors import DoorwardError, UnauthenticatedError
 from .words import ErrorKind
 
-__all__ = ["problem"]
+__all__ = ["limit_fields", "problem"]
 
 # What the caller is not told is said here.
 _logger = logging.getLogger("doorward")
+
+
+def limit_fields(left: RateLimitStatus | None) -> dict[str, str]:
+    """What an answer tells a caller of its rate limit, by names as ASGI wants them; nothing if it has none."""
+    return {} if left is None else {name.lower(): value for name, value in left.http_fields().items()}
 
 
 def problem(error: DoorwardError) -> tuple[int, dict[str, str], bytes]:
@@ -39,6 +45,7 @@ def problem(error: DoorwardError) -> tuple[int, dict[str, str], bytes]:
         _logger.error("answered with %d: %s", status, error, exc_info=error)
     if error.retryable:
         headers["retry-after"] = str(max(1, ceil(error.retry_after or 0)))
+    headers |= limit_fields(error.rate_limit)
     body = json.dumps(document).encode()
     headers["content-length"] = str(len(body))
     return status, headers, body

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from ._doorward import RateLimit
 from .words import Role
 
 __all__ = ["ImportedKey", "NewKey", "Position"]
@@ -36,6 +37,8 @@ class NewKey:
     """From when on it is no longer good: an aware datetime, or RFC 3339."""
     allowed_addresses: Iterable[str] = ()
     """From where it may be used: addresses and CIDR ranges; none means from anywhere."""
+    rate_limit: RateLimit | None = None
+    """How often it is accepted; ``None`` means as often as the configuration says."""
     metadata: Mapping[str, Any] | str = field(default_factory=dict)
     """The host's own data: an object of JSON, or its text."""
 
@@ -49,4 +52,5 @@ class ImportedKey:
     role: Role | str
     expires_at: datetime | str | None = None
     allowed_addresses: Iterable[str] = ()
+    rate_limit: RateLimit | None = None
     metadata: Mapping[str, Any] | str = field(default_factory=dict)

@@ -19,17 +19,22 @@ from typing import Any
 from . import aio
 from ._doorward import AuthContext, Credentials, Doorward, Request
 from ._exempt import Exempt
-from ._problem import problem
+from ._problem import limit_fields, problem
 from .errors import DoorwardError, ValidationError
 from .words import Role
 
 __all__ = ["AuthMiddleware", "Caller", "Permissions", "request_from_scope"]
 
+Fields = list[tuple[bytes, bytes]]
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# Where a scope keeps the fields that are put on the answer, and the messages that begin one.
+_FIELDS = "doorward.fields"
+_ANSWERS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
 # Whoever has the first of them has the others as well.
 _RANKS = (Role.ROOT, Role.ADMIN, Role.READ_ONLY)
@@ -45,6 +50,9 @@ class AuthMiddleware:
 
     Refusals are ``application/problem+json``. So are the errors of doorward that the application does not handle. A websocket
     is refused with the same answer if the server can give it, and else closed with code 1008.
+
+    Where the caller's key has a rate limit, every answer has the fields ``RateLimit-Policy`` and ``RateLimit``; a caller that
+    comes too often is answered with 429 and ``Retry-After``.
 
     ``exempt`` lists the paths that need no key: ``"/health"`` is that path alone, ``"/docs/*"`` everything below ``/docs/``, but
     not ``/docs/`` itself, which some routers take for ``/docs``. They are compared with the decoded path below where the
@@ -63,14 +71,14 @@ class AuthMiddleware:
             return
         if scope["type"] not in ("http", "websocket"):
             raise RuntimeError(f"there is no rule for who may use a scope of the type {scope['type']}")
-        exchange = _Exchange(scope, receive, send)
+        exchange = _Exchange(scope, receive, telling(scope, send))
         try:
             if self._exempt.covers(_path(scope)):
                 pass_by(scope)
             else:
                 request = request_from_scope(scope)
                 context = await self._door.authenticate(Credentials.from_headers(scope["headers"]), request=request)
-                let_in(scope, context, self._door.session(context, request=request))
+                let_in(scope, context, self._door, request)
             await self.app(scope, exchange.receive, exchange.send)
         except DoorwardError as error:
             await exchange.refuse(error)
@@ -121,13 +129,34 @@ def holds(context: AuthContext, role: Role) -> bool:
     return _RANKS.index(context.role) <= _RANKS.index(role)
 
 
-def let_in(scope: Scope, context: AuthContext, session: aio.Session) -> None:
-    """Puts who the caller is where the application looks for it."""
+def let_in(scope: Scope, context: AuthContext, door: aio.Doorward, request: Request) -> aio.Session:
+    """Puts who the caller is where the application looks for it, and what is left of its rate limit on the answer."""
+    session = door.session(context, request=request)
+    left = door.rate_limit(context)
+    if left is not None:
+        fields: Fields = scope.get(_FIELDS, [])
+        fields.extend((name.encode(), value.encode()) for name, value in limit_fields(left).items())
     scope["doorward.auth"] = context
     scope["doorward.session"] = session
     scope["auth"] = Permissions(context)
     scope["user"] = Caller(context)
     scope.setdefault("state", {}).update(auth=context, doorward=session)
+    return session
+
+
+def telling(scope: Scope, send: Send) -> Send:
+    """Sends answers with what they tell of rate limits, once it is known. One that is around this one does it for both."""
+    if _FIELDS in scope:
+        return send
+    fields: Fields = []
+    scope[_FIELDS] = fields
+
+    async def told(message: Message) -> None:
+        if fields and message["type"] in _ANSWERS:
+            message = {**message, "headers": [*message.get("headers", ()), *fields]}
+        await send(message)
+
+    return told
 
 
 def pass_by(scope: Scope) -> None:

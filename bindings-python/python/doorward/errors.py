@@ -6,9 +6,12 @@ are the same in every language; a test compares the classes here with the table 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .words import ErrorKind
+
+if TYPE_CHECKING:
+    from ._doorward import RateLimitStatus
 
 __all__ = [
     "ClosedError",
@@ -64,6 +67,12 @@ class DoorwardError(Exception):
     def retry_after(self) -> float | None:
         """How many seconds to wait before trying again, where that is known."""
         given: float | None = self._argument(4)
+        return given
+
+    @property
+    def rate_limit(self) -> RateLimitStatus | None:
+        """What the caller has left of the rate limit of its key, if it is that which it met."""
+        given: RateLimitStatus | None = self._argument(5)
         return given
 
     def __str__(self) -> str:

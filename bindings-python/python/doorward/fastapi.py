@@ -25,6 +25,7 @@ from fastapi.openapi.models import SecurityBase as Scheme
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketState
 
 from . import aio, asgi
@@ -39,11 +40,25 @@ __all__ = ["blocking_session", "install", "require_auth", "require_role", "sessi
 def install(app: FastAPI, door: aio.Doorward | Doorward) -> None:
     """Tells the application which door its dependencies ask, and has it answer errors of doorward as problem details.
 
+    Answers to a caller whose key has a rate limit get the fields ``RateLimit-Policy`` and ``RateLimit``; a caller that comes too
+    often is answered with 429 and ``Retry-After``.
+
     A mounted application needs it as well. ``doorward.asgi.AuthMiddleware`` is not needed for the dependencies to work; where it
     is there too, nobody is authenticated twice.
     """
     app.state.doorward = asgi.awaited(door)
     app.add_exception_handler(DoorwardError, _answer)
+    app.add_middleware(_Telling)
+
+
+class _Telling:
+    """Puts on answers what the dependencies know of the caller's rate limit: an endpoint may give an answer of its own, or fail."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send if scope["type"] == "lifespan" else asgi.telling(scope, send))
 
 
 class _Security(SecurityBase):
@@ -71,7 +86,7 @@ async def require_auth(
     door = _door(connection)
     request = asgi.request_from_scope(connection.scope)
     context = await door.authenticate(Credentials.from_headers(connection.scope["headers"]), request=request)
-    asgi.let_in(connection.scope, context, door.session(context, request=request))
+    asgi.let_in(connection.scope, context, door, request)
     return context
 
 

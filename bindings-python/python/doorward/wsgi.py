@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from . import aio, asgi
 from ._doorward import Credentials, Doorward, Request
 from ._exempt import Exempt
-from ._problem import problem
+from ._problem import limit_fields, problem
 from .errors import DoorwardError, ValidationError
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ class AuthMiddleware:
     ``environ["doorward.session"]``. On an exempt path both are ``None``.
 
     Refusals are ``application/problem+json``. So are the errors of doorward that the application does not handle.
+
+    Where the caller's key has a rate limit, every answer has the fields ``RateLimit-Policy`` and ``RateLimit``; a caller that
+    comes too often is answered with 429 and ``Retry-After``.
 
     ``exempt`` lists the paths that need no key: ``"/health"`` is that path alone, ``"/docs/*"`` everything below ``/docs/``, but
     not ``/docs/`` itself, which some routers take for ``/docs``. They are compared with the decoded path below where the
@@ -59,6 +62,7 @@ class AuthMiddleware:
                 context = self._door.authenticate(Credentials.from_headers(_headers(environ)), request=request)
                 environ["doorward.auth"] = context
                 environ["doorward.session"] = self._door.session(context, request=request)
+                exchange.fields = list(limit_fields(self._door.rate_limit(context)).items())
             body = self.app(environ, exchange.start)
         except DoorwardError as error:
             return exchange.refuse(error)
@@ -105,17 +109,19 @@ class _Exchange:
         self._head = environ["REQUEST_METHOD"] == "HEAD"
         self._start_response = start_response
         self.begun = False
+        # What every answer tells of the caller's rate limit.
+        self.fields: list[tuple[str, str]] = []
 
     def start(self, status: str, headers: list[tuple[str, str]], *trouble: Any) -> Callable[[bytes], object]:
         """Begins the answer of the application."""
         self.begun = True
-        return self._start_response(status, headers, *trouble)
+        return self._start_response(status, [*headers, *self.fields] if self.fields else headers, *trouble)
 
     def refuse(self, error: DoorwardError) -> list[bytes]:
         """Answers with the error. Where headers were sent already the server raises the error again."""
         status, headers, body = problem(error)
         trouble = (sys.exc_info(),) if self.begun else ()
-        self._start_response(f"{status} {HTTPStatus(status).phrase}", list(headers.items()), *trouble)
+        self._start_response(f"{status} {HTTPStatus(status).phrase}", [*headers.items(), *self.fields], *trouble)
         return [] if self._head else [body]
 
 

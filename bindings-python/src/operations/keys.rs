@@ -6,16 +6,17 @@ use doorward::ApiKeyQuery;
 use pyo3::prelude::*;
 
 use crate::{
-    arguments::{self, Expiry, Preset, imported_keys, institution, key, key_patch, new_key, new_keys, optional, page},
+    arguments::{self, Preset, Replacement, imported_keys, institution, key, key_patch, new_key, new_keys, optional, page},
     faces::operations,
     time::duration,
 };
 
 operations! {
-    /// Creates a key. The answer holds its token, which cannot be had again.
+    /// Creates a key. The answer holds its token, which cannot be had again. Only root and the host's own code give a key a rate
+    /// limit.
     ///
     /// Raises `ValidationError`; `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can answer.
-    #[pyo3(signature = (institution_id, *, label, role, expires_at = None, allowed_addresses = None, metadata = None))]
+    #[pyo3(signature = (institution_id, *, label, role, expires_at = None, allowed_addresses = None, rate_limit = None, metadata = None))]
     slow fn create_key(
         &self,
         py,
@@ -24,10 +25,11 @@ operations! {
         role: &Bound<'_, PyAny>,
         expires_at: Option<&Bound<'_, PyAny>>,
         allowed_addresses: Option<&Bound<'_, PyAny>>,
+        rate_limit: Option<&Bound<'_, PyAny>>,
         metadata: Option<&Bound<'_, PyAny>>,
     ) {
         let institution = institution(institution_id)?;
-        let key = new_key(label, role, expires_at, allowed_addresses, metadata)?;
+        let key = new_key(label, role, expires_at, allowed_addresses, rate_limit, metadata)?;
     } => create_key(&institution, key);
 
     /// Creates up to 10,000 keys, all or none.
@@ -85,14 +87,14 @@ operations! {
         };
     } => list_keys(&query);
 
-    /// Changes a key's label, expiry, addresses or metadata. What is not given stays as it is; `expires_at=None` removes the
-    /// expiry.
+    /// Changes a key's label, expiry, addresses, rate limit or metadata. What is not given stays as it is; `expires_at=None`
+    /// removes the expiry, and `rate_limit=None` the key's own limit.
     ///
     /// Raises `ValidationError`; `ForbiddenError`; `NotFoundError`; `ConflictError`: `version_mismatch`, `key_revoked`,
     /// `key_expired`, `key_rotated` (expiry of a rotated key); what a store can answer.
     #[pyo3(signature = (
-        institution_id, key_id, *, label = None, expires_at = Expiry::Kept, allowed_addresses = None, metadata = None,
-        expected_version = None
+        institution_id, key_id, *, label = None, expires_at = Replacement::Kept, allowed_addresses = None,
+        rate_limit = Replacement::Kept, metadata = None, expected_version = None
     ))]
     slow fn update_key(
         &self,
@@ -100,13 +102,14 @@ operations! {
         institution_id: &Bound<'_, PyAny>,
         key_id: &Bound<'_, PyAny>,
         label: Option<&Bound<'_, PyAny>>,
-        expires_at: Expiry<'_>,
+        expires_at: Replacement<'_>,
         allowed_addresses: Option<&Bound<'_, PyAny>>,
+        rate_limit: Replacement<'_>,
         metadata: Option<&Bound<'_, PyAny>>,
         expected_version: Option<&Bound<'_, PyAny>>,
     ) {
         let (institution, key) = (institution(institution_id)?, key(key_id)?);
-        let patch = key_patch(label, &expires_at, allowed_addresses, metadata, expected_version)?;
+        let patch = key_patch(label, &expires_at, allowed_addresses, &rate_limit, metadata, expected_version)?;
     } => update_key(&institution, &key, patch);
 
     /// Gives a key a successor with a token of its own. The old token stays good for `grace` (a timedelta, or seconds), then

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import doorward
@@ -11,9 +13,20 @@ from .values import Broken
 MISSING = object()
 
 
+@contextmanager
+def named(place: str, **names: str) -> Iterator[None]:
+    """An argument that says by itself what is wrong with it says so of the operation here, in the words of the core."""
+    try:
+        yield
+    except doorward.ValidationError as error:
+        field = names.get(str(error.field), error.field)
+        raise doorward.ValidationError(str(error), error.reason, f"{place}.{field}") from None
+
+
 class Arguments:
-    def __init__(self, members: dict[str, Any]) -> None:
+    def __init__(self, members: dict[str, Any], place: str = "") -> None:
         self.members = dict(members)
+        self.place = place
 
     def take(self, name: str, default: Any = MISSING) -> Any:
         if name not in self.members:
@@ -49,7 +62,17 @@ class Arguments:
         """What describes a key to be created."""
         key = {"label": self.take("label"), "role": self.take("role")}
         key.update(self.given(expires_at="expiresAt", allowed_addresses="allowedAddresses"))
-        return key | self.document("metadata")
+        return key | self.rate_limit() | self.document("metadata")
+
+    def rate_limit(self) -> dict[str, Any]:
+        given = self.given(rate_limit="rateLimit")
+        if given.get("rate_limit") is not None:
+            members = Arguments(given["rate_limit"])
+            most, window = members.take("maxRequests"), members.take("windowMs") / 1000
+            members.finish()
+            with named(f"{self.place}rate_limit", window="window_ms"):
+                given["rate_limit"] = doorward.RateLimit(most, window)
+        return given
 
     def request(self) -> doorward.Request | None:
         value = self.take("request", None)
@@ -80,8 +103,8 @@ class Arguments:
 
     def keys(self) -> list[dict[str, Any]]:
         keys = []
-        for item in self.take("keys"):
-            members = Arguments(item)
+        for index, item in enumerate(self.take("keys")):
+            members = Arguments(item, f"keys[{index}].")
             keys.append(members.given(key_hash="keyHash") | members.key())
             members.finish()
         return keys

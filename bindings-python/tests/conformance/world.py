@@ -18,7 +18,7 @@ from .values import Broken, fill, generate
 #: Operations of the handle itself, which the host alone calls.
 HANDLE = {
     "open", "close", "health", "metrics", "fault", "wait", "write_file", "make_folder",
-    "authenticate", "verify", "admit", "session", "find_by_token",
+    "authenticate", "verify", "admit", "session", "rate_limit", "find_by_token",
 }  # fmt: skip
 
 
@@ -163,6 +163,9 @@ class World:
         region, position = arguments.take("region"), arguments.position()
         return self.face.call(door.admit(credentials, region=region, position=position, request=request, **given))
 
+    def do_rate_limit(self, door: Any, arguments: Arguments) -> Any:
+        return door.rate_limit(self.contexts[arguments.take("context")])
+
     def do_find_by_token(self, door: Any, arguments: Arguments) -> Any:
         return self.face.call(door.find_by_token(arguments.take("token")))
 
@@ -210,7 +213,7 @@ class World:
         given = arguments.given(
             label="label", expires_at="expiresAt", allowed_addresses="allowedAddresses", expected_version="expectedVersion"
         )
-        given |= arguments.document("metadata")
+        given |= arguments.rate_limit() | arguments.document("metadata")
         return self.face.call(caller.update_key(*self.key(arguments), **given))
 
     def do_rotate_key(self, caller: Any, arguments: Arguments) -> Any:
@@ -285,6 +288,7 @@ def plain(answer: Any) -> Any:
         case doorward.Granted(context):
             return {"granted": True, "context": context.to_dict()}
         case doorward.Refused(reason):
-            return {"granted": False, "kind": str(answer.kind), "reason": reason}
+            refused = {"granted": False, "kind": str(answer.kind), "reason": reason}
+            return refused if answer.retry_after is None else refused | {"retryAfterMs": answer.retry_after * 1000}
         case _:
             return answer.to_dict()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import doorward
 
+#: Three requests, after which one comes back every eight hours.
+PER_DAY = doorward.RateLimit(3, timedelta(days=1))
+POLICY = '"key";q=3;w=86400'
 ROOT = "root-token-of-the-tests-0123456789"
 
 
@@ -22,6 +26,11 @@ class House:
 
     def bearer(self, token: str) -> dict[str, str]:
         return {"authorization": f"Bearer {token}"}
+
+    def limited(self) -> dict[str, str]:
+        """The headers of a new caller that has a rate limit."""
+        created = self.door.create_key(self.acme, label="limited", role="admin", rate_limit=PER_DAY)
+        return self.bearer(created.token.reveal())
 
 
 def furnish(door: doorward.Doorward) -> House:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,14 @@ def blocking(door: doorward.Doorward) -> None:
     assert_type(door.find_by_token("x"), doorward.ApiKey | None)
     decision = door.check_position(acme.id, "US", doorward.Position(Decimal(1), "USD"))
     assert_type(decision.violations, tuple[doorward.Violation, ...])
+    limited = door.create_key(acme.id, label="ci", role="admin", rate_limit=doorward.RateLimit(100, timedelta(minutes=1)))
+    assert_type(limited.record.rate_limit, doorward.RateLimit | None)
+    door.update_key(acme.id, limited.record.id, rate_limit=None)
+    left = door.rate_limit(door.authenticate("x"))
+    assert_type(left, doorward.RateLimitStatus | None)
+    if left is not None:
+        assert_type(left.http_fields(), dict[str, str])
+        assert_type(left.limit.window, float)
     doorward.Position(1.5, "USD")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     door.create_key(acme.id, "ci", "admin")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
@@ -43,6 +51,7 @@ def verdicts(door: doorward.Doorward) -> str | None:
         assert_type(verdict, Granted)
     else:
         assert_type(verdict.reason, str)
+        assert_type(verdict.retry_after, float | None)
     match verdict:
         case Granted(context):
             assert_type(context, doorward.AuthContext)
@@ -66,6 +75,7 @@ async def awaited(door: doorward.aio.Doorward) -> None:
 
 def errors(error: doorward.DoorwardError) -> None:
     assert_type(error.retry_after, float | None)
+    assert_type(error.rate_limit, doorward.RateLimitStatus | None)
     assert_type(error.kind, doorward.ErrorKind)
 
 
