@@ -46,6 +46,9 @@ export type Middleware = (request: IncomingMessage, response: ServerResponse, ne
  * Authenticates every request that is not for an exempt path, and answers those that are refused with
  * `application/problem+json`. A remote caller learns no more than "missing" or "invalid API key", and of a fault on this side
  * only the status: the reason goes to `request.log` if there is one, else to the console.
+ *
+ * Where the caller's key has a rate limit, every answer has the fields `RateLimit-Policy` and `RateLimit`; a caller that comes too
+ * often is answered with 429 and `Retry-After`.
  * @throws `TypeError` if a rule of `exempt` means nothing certain.
  */
 export function authenticate(door: Doorward, options?: AuthenticateOptions): Middleware;

@@ -11,7 +11,7 @@ function authenticate(door, options) {
   return async (request, response, next) => {
     try {
       // The first is the path below where this is mounted.
-      await gate.enter(request, request, request.url, request.originalUrl);
+      await gate.enter(request, request, request.url, request.originalUrl, (name, value) => response.setHeader(name, value));
     } catch (error) {
       answerErrors(error, request, response, next);
       return;

@@ -43,6 +43,9 @@ export interface AuthenticateOptions extends CommonOptions {
  * Authenticates every request that is not for an exempt path, before its body is read, and answers those that are refused with
  * `application/problem+json`. A remote caller learns no more than "missing" or "invalid API key", and of a fault on this side
  * only the status: the reason goes to `request.log`. Exempt paths are compared below the prefix of the scope.
+ *
+ * Where the caller's key has a rate limit, every answer has the fields `RateLimit-Policy` and `RateLimit`; a caller that comes too
+ * often is answered with 429 and `Retry-After`.
  * @throws `TypeError` if a rule of `exempt` means nothing certain.
  */
 export const authenticate: FastifyPluginAsync<AuthenticateOptions>;

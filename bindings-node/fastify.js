@@ -13,7 +13,8 @@ async function authenticate(app, given) {
   for (const name of ['auth', 'doorward']) if (!app.hasRequestDecorator(name)) app.decorateRequest(name, null);
   app.addHook('onRequest', async (request, reply) => {
     try {
-      await gate.enter(request, request.raw, below(app.prefix, request.url), request.originalUrl);
+      const tell = (name, value) => reply.header(name, value);
+      await gate.enter(request, request.raw, below(app.prefix, request.url), request.originalUrl, tell);
     } catch (error) {
       return answerErrors(error, request, reply);
     }

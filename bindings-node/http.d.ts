@@ -48,6 +48,9 @@ export type Handler<Request extends IncomingMessage = IncomingMessage, Response 
  * `application/problem+json`; so are the errors of doorward that the handler throws, or rejects with, before it has begun its
  * answer. A remote caller learns no more than "missing" or "invalid API key", and of a fault on this side only the status: the
  * reason goes to `request.log` if there is one, else to the console.
+ *
+ * Where the caller's key has a rate limit, every answer has the fields `RateLimit-Policy` and `RateLimit`; a caller that comes too
+ * often is answered with 429 and `Retry-After`.
  * @throws `TypeError` if a rule of `exempt` means nothing certain.
  */
 export function authenticate<Request extends IncomingMessage, Response extends ServerResponse>(

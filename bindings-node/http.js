@@ -10,7 +10,7 @@ function authenticate(door, handler, options) {
   const gate = new Gate(door, options);
   return async (request, response) => {
     try {
-      await gate.enter(request, request, request.url, request.url);
+      await gate.enter(request, request, request.url, request.url, (name, value) => response.setHeader(name, value));
       return await handler(request, response);
     } catch (error) {
       if (!(error instanceof DoorwardError)) throw error;

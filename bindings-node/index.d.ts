@@ -72,7 +72,7 @@ export type ErrorKind =
   | 'NotFound'
   /** A duplicate, or another version than expected. HTTP 409. */
   | 'Conflict'
-  /** Too often; `retryAfter` says when to try again. HTTP 429. */
+  /** Too often; `retryAfterMs` says when to try again. HTTP 429. */
   | 'RateLimited'
   /** The database refused or answered nonsense; trying again will not help. HTTP 500. */
   | 'Database'
@@ -189,7 +189,9 @@ export class DoorwardError extends Error {
   /** Whether the same call may succeed later without any change by the caller. */
   readonly retryable: boolean;
   /** How many milliseconds to wait before trying again, where that is known. */
-  readonly retryAfter: number | undefined;
+  readonly retryAfterMs: number | undefined;
+  /** What the caller has left of the rate limit of its key, if it is that which it met. */
+  readonly rateLimit: RateLimitStatus | undefined;
   /** The lower-level error that caused this one, if there is one. */
   override readonly cause: Error | undefined;
 }
@@ -214,6 +216,12 @@ export interface CommonOptions {
   readonly currencies?: readonly string[];
   /** What is decided where an institution has no policy. Default: `allow`. */
   readonly defaultDecision?: 'allow' | 'deny';
+  /** How often each key is accepted that has no limit of its own. Default: as often as it likes. */
+  readonly rateLimit?: RateLimit;
+  /** How many authentications may fail from an address (IPv4) or network (IPv6, /64). Default: any number. */
+  readonly failuresPerMinute?: number;
+  /** How many keys the callers of one institution may create. Default: any number. */
+  readonly keysPerHour?: number;
   /** Whether the audit trail holds successful authentications as well. Default: false. */
   readonly auditAuthentications?: boolean;
   /** Whether the audit trail holds reads as well. Default: false. */
@@ -323,6 +331,8 @@ export interface Refused {
   readonly granted: false;
   readonly kind: ErrorKind;
   readonly reason: Reason;
+  /** After how many milliseconds the caller may come again: there where the reason is `rate_limited`, and only there. */
+  readonly retryAfterMs?: number;
 }
 
 /** The answer of `verify`. */
@@ -385,11 +395,31 @@ export interface ApiKey {
   readonly lastUsedAt: string | null;
   /** From where it may be used; an empty list means from anywhere. */
   readonly allowedAddresses: readonly string[];
+  /** How often it is accepted, if it has a limit of its own; else as often as the door was told. */
+  readonly rateLimit: RateLimit | null;
   readonly metadata: JsonObject;
   /** The key of which this one is the successor. */
   readonly rotatedFrom: string | null;
   /** 1 when created; raised by every change. */
   readonly version: number;
+}
+
+/** So many requests in so much time: all of them may come at once, and room comes back evenly. */
+export interface RateLimit {
+  /** 1 to 1,000,000. */
+  readonly maxRequests: number;
+  /** 1 to 86,400,000 milliseconds, which is a day. */
+  readonly windowMs: number;
+}
+
+/** What is left of a rate limit at a moment. */
+export interface RateLimitStatus extends RateLimit {
+  /** How many requests may come at once now. */
+  readonly remaining: number;
+  /** After how many milliseconds without a request all of them may. */
+  readonly resetAfterMs: number;
+  /** The same as HTTP fields for an answer to the caller (draft-ietf-httpapi-ratelimit-headers-10). */
+  readonly httpFields: { readonly 'RateLimit-Policy': string; readonly RateLimit: string };
 }
 
 /** A key to be created. */
@@ -401,6 +431,8 @@ export interface NewKey {
   readonly expiresAt?: string | Date | null;
   /** Addresses and CIDR ranges, at most 100. Default: from anywhere. */
   readonly allowedAddresses?: readonly string[];
+  /** How often it is accepted. Default: as often as the door was told. Only root and the host itself give one. */
+  readonly rateLimit?: RateLimit | null;
   /** The host's own data, at most 64 KiB: an object, or JSON text of one. */
   readonly metadata?: JsonObject | string;
 }
@@ -418,6 +450,8 @@ export interface KeyPatch {
   readonly expiresAt?: string | Date | null;
   /** All of them. */
   readonly allowedAddresses?: readonly string[];
+  /** `null` removes it. */
+  readonly rateLimit?: RateLimit | null;
   /** All of it: an object, or JSON text of one. */
   readonly metadata?: JsonObject | string;
   /** Change only if the record still has this version. */
@@ -926,8 +960,8 @@ export class Doorward {
 
   /**
    * Who the caller is.
-   * @throws `Unauthenticated`: `missing`, `malformed`, `unknown`, `revoked`, `disabled`, `expired`, `address_not_allowed`; and what
-   * a store can answer.
+   * @throws `Unauthenticated`: `missing`, `malformed`, `unknown`, `revoked`, `disabled`, `expired`, `address_not_allowed`;
+   * `RateLimited`, which says when to come again; and what a store can answer.
    */
   authenticate(credentials: Credentials, request?: RequestInfo): Promise<AuthContext>;
   authenticateSync(credentials: Credentials, request?: RequestInfo): AuthContext;
@@ -942,6 +976,13 @@ export class Doorward {
   /** The record of the live key that has this token, or `null`. */
   findByToken(token: string): Promise<ApiKey | null>;
   findByTokenSync(token: string): ApiKey | null;
+
+  /**
+   * What an authenticated caller has left of its rate limit, in this process; `null` if it has no limit. Asking takes nothing,
+   * and never waits.
+   * @throws `Validation` if the context is not one that authentication made.
+   */
+  rateLimit(context: AuthContext): RateLimitStatus | null;
 
   /**
    * Binds the door to an authenticated caller for one request: the session's methods check what the caller may do, act, and

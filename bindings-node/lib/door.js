@@ -107,6 +107,12 @@ class Doorward extends Host {
     return this.#verdicts.authenticate(credentials, request, called) ?? super.authenticateSync(credentials, request);
   }
 
+  rateLimit(context) {
+    const { contexts, number, isLimited } = fit(() => origin(context), 'rateLimit', Doorward.prototype.rateLimit);
+    const left = isLimited ? this.#door.rateLimit(contexts, number) : null;
+    return left === null ? null : freeze(JSON.parse(left));
+  }
+
   session(context, request) {
     return new Session(OWN, { door: this.#door, verdicts: this.#verdicts }, context, request);
   }

@@ -1,8 +1,10 @@
 'use strict';
 // The one error type, and how it is made of what the native part says.
 
+const { freeze } = require('./answers.js');
+
 class DoorwardError extends Error {
-  constructor({ kind, reason, status, retryable, retryAfter, operation, field, message, causes }) {
+  constructor({ kind, reason, status, retryable, retryAfterMs, rateLimit, operation, field, message, causes }) {
     const cause = causes.reduceRight((inner, text) => new Error(text, inner && { cause: inner }), undefined);
     super([operation, field, message].filter((part) => part != null).join(': '), cause && { cause });
     this.kind = kind;
@@ -11,7 +13,8 @@ class DoorwardError extends Error {
     this.field = field ?? undefined;
     this.status = status;
     this.retryable = retryable;
-    this.retryAfter = retryAfter ?? undefined;
+    this.retryAfterMs = retryAfterMs ?? undefined;
+    this.rateLimit = rateLimit ? freeze(rateLimit) : undefined;
   }
 }
 Object.defineProperty(DoorwardError.prototype, 'name', { value: 'DoorwardError', configurable: true, writable: true });

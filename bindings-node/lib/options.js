@@ -24,8 +24,13 @@ const VARIABLES = {
   regions: ['DOORWARD_REGIONS', 'an array of strings', list],
   currencies: ['DOORWARD_CURRENCIES', 'an array of strings', list],
   defaultDecision: ['DOORWARD_DEFAULT_DECISION', 'a string', text],
+  failuresPerMinute: ['DOORWARD_FAILURES_PER_MINUTE', 'a whole number', count],
+  keysPerHour: ['DOORWARD_KEYS_PER_HOUR', 'a whole number', count],
   metrics: ['METRICS_ENABLED', 'true or false', flag],
 };
+
+/** The members of the option `rateLimit`, each of which is a variable. */
+const OF_RATE_LIMIT = { maxRequests: 'RATE_LIMIT_MAX_REQUESTS', windowMs: 'RATE_LIMIT_WINDOW_MS' };
 
 /** The other ones. */
 const OTHERS = {
@@ -42,6 +47,10 @@ function fromOptions(options) {
   const [variables, others] = [{}, {}];
   for (const [name, value] of Object.entries(options ?? {})) {
     if (value === undefined) continue;
+    if (name === 'rateLimit') {
+      Object.assign(variables, rateLimit(value));
+      continue;
+    }
     const [variable, expected, write] = VARIABLES[name] ?? [undefined, ...(OTHERS[name] ?? [])];
     if (write === undefined) throw wrong('unsupported', name, 'is not an option that is known here');
     const written = write(value);
@@ -52,6 +61,19 @@ function fromOptions(options) {
   return JSON.stringify({ variables, ...others });
 }
 
+/** The variables of a rate limit. Neither of its members has a default. */
+function rateLimit(value) {
+  if (value === null || typeof value !== 'object') throw wrong('invalid_variable', 'rateLimit', 'must be an object');
+  const unknown = Object.keys(value).find((name) => !Object.hasOwn(OF_RATE_LIMIT, name));
+  if (unknown !== undefined) throw wrong('unsupported', `rateLimit.${unknown}`, 'is not an option that is known here');
+  const variables = { RATE_LIMIT_ENABLED: 'true' };
+  for (const [name, variable] of Object.entries(OF_RATE_LIMIT)) {
+    variables[variable] = count(value[name]);
+    if (variables[variable] === undefined) throw wrong('invalid_variable', `rateLimit.${name}`, 'must be a whole number');
+  }
+  return variables;
+}
+
 /** The environment as JSON for the native part. */
 function fromEnvironment(environment) {
   const ours = Object.entries(environment).filter(([name, value]) => value !== undefined && OURS.test(name));
@@ -60,6 +82,8 @@ function fromEnvironment(environment) {
 
 /** An error in opening by options, which names the option and not the variable. */
 function byOption(error) {
+  const member = Object.keys(OF_RATE_LIMIT).find((name) => OF_RATE_LIMIT[name] === error.field);
+  if (member !== undefined) return { ...error, field: `rateLimit.${member}` };
   const option = Object.keys(VARIABLES).find((name) => VARIABLES[name][0] === error.field);
   return option === undefined ? error : { ...error, field: option };
 }

@@ -2,7 +2,8 @@
 // Who the caller is, answered at once: the quick way of `verify` and `authenticate`, for a token that is plain to see.
 //
 // The verdicts of a door, each made once. The native part gives numbers for them: first those of the reasons for refusals, then
-// those of the contexts that it met. What is new is given as its complement.
+// those of the contexts that it met. What is new is given as its complement. Far below these are refusals for coming too often:
+// the least number, and the milliseconds after which the caller may come again.
 
 const { freeze } = require('./answers.js');
 const { parse } = require('./calls.js');
@@ -11,6 +12,10 @@ const { isPlain, plainToken } = require('./presented.js');
 
 /** A refusal for each reason, by its number. */
 const REFUSED = freeze(JSON.parse(native.reasons()).map(({ kind, reason }) => ({ granted: false, kind, reason })));
+
+/** What comes before this is for coming too often. */
+const WAITS = -(2 ** 30);
+const LEAST = -(2 ** 31);
 
 /** Where the contexts come from that authentication made. */
 const origins = new WeakMap();
@@ -46,7 +51,8 @@ class Verdicts {
 
   /** The verdict with this number. */
   of(number) {
-    return number >= 0 ? this.#list[number] : this.#meet(~number);
+    if (number >= 0) return this.#list[number];
+    return number > WAITS ? this.#meet(~number) : tooOften(number - LEAST);
   }
 
   #meet(number) {
@@ -56,9 +62,14 @@ class Verdicts {
       this.#contexts = this.#door.contexts();
     }
     const context = freeze(JSON.parse(this.#contexts.describe(number)));
-    origins.set(context, { contexts: this.#contexts, number });
+    const isLimited = this.#door.rateLimit(this.#contexts, number) !== null;
+    origins.set(context, { contexts: this.#contexts, number, isLimited });
     return (this.#list[number] = Object.freeze({ granted: true, context }));
   }
+}
+
+function tooOften(retryAfterMs) {
+  return Object.freeze({ granted: false, kind: 'RateLimited', reason: 'rate_limited', retryAfterMs });
 }
 
 function ask(native, credentials, request) {
@@ -69,7 +80,7 @@ function ask(native, credentials, request) {
   return native(token, request.method, request.path, request.requestId, request.peer, request.forwardedFor);
 }
 
-/** The native contexts and the number of a context that authentication made; else nothing. */
+/** Of a context that authentication made the native contexts, its number, and whether it has a rate limit; else nothing. */
 function originOf(context) {
   return origins.get(context);
 }

@@ -1,6 +1,8 @@
 //! What goes back to JavaScript: the JSON of an answer, or `!` and the JSON of an error.
 
-use doorward::{CreatedKey, Error, Reason, Result};
+use std::{collections::BTreeMap, time::Duration};
+
+use doorward::{CreatedKey, Error, RateLimitStatus, Reason, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -29,6 +31,22 @@ pub(crate) fn text(answer: Result<String>, operation: &str) -> String {
     answer.unwrap_or_else(|error| failure(&error, operation))
 }
 
+/// A time in whole milliseconds, rounded up: who waits for as long has waited long enough.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+/// What is left of a rate limit, and the fields that tell a caller.
+pub(crate) fn limit(left: &RateLimitStatus) -> Value {
+    json!({
+        "maxRequests": left.limit.max_requests(),
+        "windowMs": left.limit.window_ms(),
+        "remaining": left.remaining,
+        "resetAfterMs": millis(left.reset_after),
+        "httpFields": left.http_fields().into_iter().collect::<BTreeMap<_, _>>(),
+    })
+}
+
 fn failure(error: &Error, operation: &str) -> String {
     let mut causes = Vec::new();
     let mut source = std::error::Error::source(error);
@@ -36,13 +54,13 @@ fn failure(error: &Error, operation: &str) -> String {
         causes.push(Value::from(cause.to_string()));
         source = cause.source();
     }
-    let after = error.retry_after().map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
     let described = json!({
         "kind": error.kind().as_str(),
         "reason": error.reason().as_str(),
         "status": error.kind().http_status(),
         "retryable": error.is_retryable(),
-        "retryAfter": after,
+        "retryAfterMs": error.retry_after().map(millis),
+        "rateLimit": error.rate_limit().as_ref().map(limit),
         "operation": words::camel(error.operation().unwrap_or(operation)),
         "field": error.blamed_field().map(words::field),
         "message": error.message(),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use doorward::{
     AddressList, Amount, Error, ImportedKey, InstitutionId, KeyPatch, NewKey, PageRequest, PolicyConfig, PolicyPatch, Position,
-    Reason, Region, Result, Timestamp, metadata_from_json,
+    RateLimit, Reason, Region, Result, Timestamp, metadata_from_json,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
@@ -166,10 +166,25 @@ impl<'a> Arguments<'a> {
         if let Some(addresses) = self.addresses()? {
             key = key.allowed_addresses(addresses);
         }
+        key.rate_limit = self.rate_limit()?;
         if let Some(metadata) = self.metadata()? {
             key = key.metadata(metadata);
         }
         Ok(key)
+    }
+
+    /// A rate limit, which has both of its members.
+    fn rate_limit(&mut self) -> Result<Option<RateLimit>> {
+        let Some(raw) = self.take("rateLimit") else { return Ok(None) };
+        let read = || {
+            let mut members = members(raw)?;
+            let [most, window] = ["maxRequests", "windowMs"]
+                .map(|name| members.number(name)?.ok_or_else(|| Error::new(Reason::Required, "must be given").field(name)));
+            let (most, window) = (most?, window?);
+            members.finish()?;
+            RateLimit::new(u32::try_from(most).unwrap_or(u32::MAX), Duration::from_millis(window))
+        };
+        read().map(Some).map_err(|error| error.inside("rateLimit"))
     }
 
     pub(crate) fn new_key(&mut self) -> Result<NewKey> {
@@ -189,12 +204,14 @@ impl<'a> Arguments<'a> {
 
     pub(crate) fn key_patch(&mut self) -> Result<KeyPatch> {
         let mut members = self.object("patch")?;
-        let removes_expiry = members.0.get("expiresAt").is_some_and(|raw| raw.get() == "null");
-        let expires_at = members.time("expiresAt")?;
+        let [removes_expiry, removes_limit] =
+            ["expiresAt", "rateLimit"].map(|name| members.0.get(name).is_some_and(|raw| raw.get() == "null"));
+        let (expires_at, rate_limit) = (members.time("expiresAt")?, members.rate_limit()?);
         let patch = KeyPatch {
             label: members.optional_text("label")?,
             expires_at: if removes_expiry { Some(None) } else { expires_at.map(Some) },
             allowed_addresses: members.addresses()?,
+            rate_limit: if removes_limit { Some(None) } else { rate_limit.map(Some) },
             metadata: members.metadata()?,
             expected_version: members.number("expectedVersion")?,
         };

@@ -1,6 +1,6 @@
 //! The contexts that a door has told of: each has a number, by which JavaScript finds the object that it made of it once.
 //!
-//! The first numbers are those of the reasons for refusals. Contexts follow as they are met; what a key's holder may do is part
+//! The first numbers are those of the reasons for refusals. Contexts follow as they are met, a new one by its complement; what a key's holder may do is part
 //! of its context, so that one whose role has changed has another number. There are at most [`Contexts::MOST`]: then a new
 //! list begins, and the old one lives for as long as JavaScript has a context of it.
 
@@ -8,11 +8,14 @@ use std::{
     cell::RefCell,
     hash::{Hash, Hasher},
     rc::Rc,
+    time::Duration,
 };
 
 use doorward::{ApiKeyId, AuthContext, Reason, Verdict};
 use hashbrown::HashTable;
 use napi_derive::napi;
+
+use crate::answer::millis;
 
 /// A list of contexts, shared by the door that fills it and by JavaScript.
 #[napi]
@@ -26,45 +29,32 @@ struct List {
     by_key: HashTable<u32>,
 }
 
-/// The number of a verdict, and whether JavaScript has not met it before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Number {
-    pub(crate) number: i32,
-    pub(crate) is_new: bool,
-}
-
-impl Number {
-    /// As JavaScript gets it: what is new is written as its complement.
-    #[inline]
-    pub(crate) fn signed(self) -> i32 {
-        if self.is_new { !self.number } else { self.number }
-    }
-}
-
 impl Contexts {
     /// The most contexts of one list.
     const MOST: usize = 1 << 17;
 
-    /// The number of a verdict. Begins a new list if this one is full.
+    /// The number of a verdict, as JavaScript gets it. Begins a new list if this one is full.
     #[inline]
-    pub(crate) fn number(&mut self, verdict: &Verdict) -> Number {
+    pub(crate) fn number(&mut self, verdict: &Verdict) -> i32 {
         match verdict {
-            Verdict::Refused(reason) => Number { number: reason_number(*reason), is_new: false },
+            Verdict::Refused(reason) => reason_number(*reason),
             Verdict::Granted(context) => self.context_number(context),
+            Verdict::RateLimited(wait) => wait_number(*wait),
         }
     }
 
+    /// The number of a context; its complement if JavaScript has not met it before.
     #[inline]
-    pub(crate) fn context_number(&mut self, context: &AuthContext) -> Number {
+    pub(crate) fn context_number(&mut self, context: &AuthContext) -> i32 {
         let hash = hash(context.api_key_id());
         if let Some(place) = self.0.borrow().find(hash, context) {
-            return Number { number: to_number(place), is_new: false };
+            return to_number(place);
         }
         self.add(hash, context)
     }
 
     #[cold]
-    fn add(&mut self, hash: u64, context: &AuthContext) -> Number {
+    fn add(&mut self, hash: u64, context: &AuthContext) -> i32 {
         if self.0.borrow().contexts.len() >= Self::MOST {
             *self = Self::default();
         }
@@ -74,7 +64,7 @@ impl Contexts {
         contexts.push(context.clone());
         let hash_of = |place: &u32| hash_at(contexts, *place);
         by_key.insert_unique(hash, place, hash_of);
-        Number { number: to_number(place), is_new: true }
+        !to_number(place)
     }
 
     /// The context of a number.
@@ -95,6 +85,13 @@ impl List {
 /// The number of a reason for a refusal: its place in the core's table.
 pub(crate) fn reason_number(reason: Reason) -> i32 {
     i32::try_from(reason as usize).unwrap_or(i32::MAX)
+}
+
+/// The number of a refusal for coming too often: the least of all, and the milliseconds after which the caller may come again,
+/// of which a day has few enough to stay far below the complement of any context's.
+fn wait_number(wait: Duration) -> i32 {
+    const MOST: u64 = 1 << 30;
+    i32::try_from(millis(wait).min(MOST)).unwrap_or_default().wrapping_add(i32::MIN)
 }
 
 fn to_number(place: u32) -> i32 {

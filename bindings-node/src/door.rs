@@ -150,9 +150,16 @@ impl Door {
     #[napi(catch_unwind)]
     pub fn number(&self, ticket: u32) -> Option<i32> {
         match self.sender.take(ticket) {
-            Some(Parcel::Verdict(verdict)) => Some(self.contexts.borrow_mut().number(&verdict).signed()),
+            Some(Parcel::Verdict(verdict)) => Some(self.contexts.borrow_mut().number(&verdict)),
             _ => None,
         }
+    }
+
+    /// The JSON of what the holder of a context has left of its rate limit, if it has one.
+    #[napi(catch_unwind)]
+    pub fn rate_limit(&self, contexts: &Contexts, number: i32) -> Option<String> {
+        let left = self.door.rate_limit(&contexts.get(number)?)?;
+        Some(answer::limit(&left).to_string())
     }
 
     /// What was counted and timed, as JSON.
@@ -173,7 +180,7 @@ impl Door {
 
     /// A verdict as `{"number":…}`, with the decision of an admission.
     fn numbered(&self, answer: Answer) -> Result<String> {
-        let number = |verdict: &Verdict| self.contexts.borrow_mut().number(verdict).signed();
+        let number = |verdict: &Verdict| self.contexts.borrow_mut().number(verdict);
         Ok(match answer {
             Answer::Text(text) => text,
             Answer::Verdict(verdict) => format!("{{\"number\":{}}}", number(&verdict)),

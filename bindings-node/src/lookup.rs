@@ -180,11 +180,11 @@ impl Lookup {
         match self.question {
             Question::Verify => {
                 let verdict = self.door.verify(credentials, request);
-                Ok(self.contexts.borrow_mut().number(&verdict).signed())
+                Ok(self.contexts.borrow_mut().number(&verdict))
             }
             Question::Authenticate => {
                 let context = self.door.authenticate(credentials, request)?;
-                Ok(self.contexts.borrow_mut().context_number(&context).signed())
+                Ok(self.contexts.borrow_mut().context_number(&context))
             }
         }
     }

@@ -23,9 +23,9 @@ const frame = (error) => error.stack.split('\n').find((line) => line.startsWith(
 test('an error says what to do about it, why, and who is to blame', async () => {
   const error = await door.createKeys('acme', [{ label: '', role: 'admin' }]).catch((error) => error);
   assert.ok(error instanceof DoorwardError && error instanceof Error);
-  const { name, kind, reason, operation, field, status, retryable, retryAfter, cause } = error;
+  const { name, kind, reason, operation, field, status, retryable, retryAfterMs, cause } = error;
   assert.deepEqual(
-    { name, kind, reason, operation, field, status, retryable, retryAfter, cause },
+    { name, kind, reason, operation, field, status, retryable, retryAfterMs, cause },
     {
       name: 'DoorwardError',
       kind: 'Validation',
@@ -34,7 +34,7 @@ test('an error says what to do about it, why, and who is to blame', async () => 
       field: 'keys[0].label',
       status: 400,
       retryable: false,
-      retryAfter: undefined,
+      retryAfterMs: undefined,
       cause: undefined,
     },
   );

@@ -57,8 +57,8 @@ test('what is misspelt is refused before any request comes', () => {
 const TOLD = { kind: 'RateLimited', reason: 'rate_limited', status: 429, message: 'too many requests', retryable: true };
 
 test('who asks too often is told when to come back, in whole seconds', () => {
-  for (const [retryAfter, wait] of [[2001, '3'], [2000, '2'], [1, '1'], [0, '1'], [undefined, '1']]) {
-    const { status, headers, body } = problem({ ...TOLD, retryAfter });
+  for (const [retryAfterMs, wait] of [[2001, '3'], [2000, '2'], [1, '1'], [0, '1'], [undefined, '1']]) {
+    const { status, headers, body } = problem({ ...TOLD, retryAfterMs });
     assert.deepEqual([status, headers['retry-after']], [429, wait]);
     assert.deepEqual(JSON.parse(body), {
       type: 'about:blank',

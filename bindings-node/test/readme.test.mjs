@@ -35,7 +35,7 @@ test('the code runs as written, and prints what its comments say', () => {
   const program = blocks('js').join('\n');
   // A comment after a call of console.log is what it prints; what is printed under a condition has none.
   const expected = [...program.matchAll(/^ *console\.log\(.*\); \/\/ (.*)$/gm)].map(([, printed]) => printed);
-  assert.equal(expected.length, 5);
+  assert.equal(expected.length, 7);
   const { status, stdout, stderr } = run('page.mjs', program);
   assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
   assert.deepEqual(stdout.trim().split('\n'), expected);

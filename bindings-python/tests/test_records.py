@@ -80,7 +80,8 @@ def test_json_is_that_of_all_languages(records: dict[str, Any]) -> None:
         assert json.loads(records[name].to_json()) == records[name].to_dict()
     assert set(records["key"].to_dict()) == {
         "id", "institutionId", "keyHash", "hint", "label", "role", "status", "createdAt", "revokedAt", "disabledAt",
-        "expiresAt", "lastUsedAt", "allowedAddresses", "metadata", "rotatedFrom", "version",
+        "expiresAt", "lastUsedAt", "allowedAddresses", "rateLimit", "metadata", "rotatedFrom",
+        "version",
     }  # fmt: skip
     assert records["key"].to_dict()["createdAt"].endswith("Z")
 

@@ -17,10 +17,11 @@ class Gate {
   }
 
   /**
-   * Puts who the caller is on a request; fails if it is not let in. `message` is Node's request, `path` what is compared with
+   * Puts who the caller is on a request, and gives the fields that tell it of its rate limit to `tell`, one by one; fails if it
+   * is not let in. `message` is Node's request, `path` what is compared with
    * the exempt paths, and `url` what the audit trail shows.
    */
-  async enter(request, message, path, url) {
+  async enter(request, message, path, url, tell) {
     if (this.#exempt.covers(pathOf(path))) {
       request.auth = null;
       request.doorward = null;
@@ -30,6 +31,8 @@ class Gate {
     const context = await this.#door.authenticate(message, known);
     request.auth = context;
     request.doorward = this.#door.session(context, known);
+    const left = this.#door.rateLimit(context);
+    if (left !== null) for (const [name, value] of Object.entries(left.httpFields)) tell(name, value);
   }
 }
 

@@ -7,7 +7,7 @@ const { STATUS_CODES } = require('node:http');
  * The status, headers and body of the answer. 401 says "missing" or "invalid API key" and not why. What is wrong on this side
  * (500 and above) says nothing but the status.
  */
-function problem({ status, kind, reason, field, message, retryable, retryAfter }) {
+function problem({ status, kind, reason, field, message, retryable, retryAfterMs, rateLimit }) {
   const document = { type: 'about:blank', title: STATUS_CODES[status], status };
   const headers = { 'content-type': 'application/problem+json' };
   if (kind === 'Unauthenticated') {
@@ -17,7 +17,8 @@ function problem({ status, kind, reason, field, message, retryable, retryAfter }
     // What is not given is not written.
     Object.assign(document, { detail: message, reason, field });
   }
-  if (retryable) headers['retry-after'] = String(Math.max(1, Math.ceil((retryAfter ?? 0) / 1000)));
+  if (retryable) headers['retry-after'] = String(Math.max(1, Math.ceil((retryAfterMs ?? 0) / 1000)));
+  Object.assign(headers, rateLimit?.httpFields);
   return { status, headers, body: Buffer.from(JSON.stringify(document)) };
 }
 

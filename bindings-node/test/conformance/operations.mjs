@@ -42,13 +42,13 @@ export class Arguments {
 
 const page = ['limit', 'cursor', 'order'];
 const key = (a) => {
-  const members = a.some('label', 'role', 'expiresAt', 'allowedAddresses', 'keyHash');
+  const members = a.some('label', 'role', 'expiresAt', 'allowedAddresses', 'rateLimit', 'keyHash');
   const metadata = a.document('metadata');
   return metadata === undefined ? members : { ...members, metadata };
 };
 const keys = (a) => a.take('keys').map((members) => Arguments.read(members, key));
 const patch = (a) => {
-  const members = a.some('label', 'expiresAt', 'allowedAddresses', 'expectedVersion');
+  const members = a.some('label', 'expiresAt', 'allowedAddresses', 'rateLimit', 'expectedVersion');
   const metadata = a.document('metadata');
   return metadata === undefined ? members : { ...members, metadata };
 };

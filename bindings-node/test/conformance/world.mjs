@@ -113,10 +113,15 @@ class World {
     throw new Error(`no caller was saved as ${name}`);
   }
 
-  /** Binds a saved context to a request. The session is known by the name under which the step saves it. */
-  bind(name, request, save) {
+  contextOf(name) {
     const context = this.#contexts.get(name);
     if (!context) throw new Error(`no context was saved as ${name}`);
+    return context;
+  }
+
+  /** Binds a saved context to a request. The session is known by the name under which the step saves it. */
+  bind(name, request, save) {
+    const context = this.contextOf(name);
     if (!save) throw new Error('a session must be saved under a name');
     this.#sessions.set(save, this.door.session(context, request));
     return context;
@@ -140,6 +145,11 @@ const STAGE = {
     const [name, request] = [a.take('context'), a.take('request')];
     a.finish();
     return this.bind(name, request, save);
+  },
+  rate_limit(a) {
+    const context = this.contextOf(a.take('context'));
+    a.finish();
+    return this.door.rateLimit(context);
   },
   metrics(a) {
     a.finish();

@@ -18,6 +18,8 @@ import {
   type Operations,
   type Page,
   type Policy,
+  type RateLimit,
+  type RateLimitStatus,
   type Reason,
   type Verdict,
 } from 'doorward';
@@ -48,6 +50,22 @@ export async function opening() {
   new DoorwardError('x');
   await memory.close({ deadlineMs: 100 });
   file.closeSync();
+}
+
+export async function limits(door: Doorward) {
+  await Doorward.open({ rateLimit: { maxRequests: 100, windowMs: 60_000 }, failuresPerMinute: 10, keysPerHour: 5 });
+  const { record } = await door.createKey('acme', { label: 'ci', role: 'admin', rateLimit: { maxRequests: 1, windowMs: 1 } });
+  same<typeof record.rateLimit, RateLimit | null>(true);
+  await door.updateKey('acme', record.id, { rateLimit: null });
+  // @ts-expect-error A limit has a window.
+  await door.updateKey('acme', record.id, { rateLimit: { maxRequests: 1 } });
+  const left = door.rateLimit(await door.authenticate('x'));
+  same<typeof left, RateLimitStatus | null>(true);
+  if (left !== null) same<(typeof left.httpFields)['RateLimit-Policy'], string>(true);
+  const verdict = door.verifySync('x');
+  if (!verdict.granted && verdict.retryAfterMs !== undefined) same<typeof verdict.retryAfterMs, number>(true);
+  // @ts-expect-error Only authentication makes a context.
+  door.rateLimit({ role: 'root', institutionId: null, apiKeyId: null });
 }
 
 export async function asking(door: Doorward) {
@@ -143,7 +161,8 @@ export async function policies(session: Session, id: string) {
 export function errors(error: unknown): number {
   if (!(error instanceof DoorwardError)) throw error;
   same<typeof error.kind, ErrorKind>(true);
-  same<typeof error.retryAfter, number | undefined>(true);
+  same<typeof error.retryAfterMs, number | undefined>(true);
+  same<typeof error.rateLimit, RateLimitStatus | undefined>(true);
   // @ts-expect-error There is no such kind.
   if (error.kind === 'NotAllowed') return 1;
   switch (error.reason) {
