@@ -37,7 +37,7 @@ def test_the_applications_answer(page: dict[str, Any]) -> None:
     assert http.get("/me").status_code == 401
     assert http.get("/me", headers=key).json()["institutionId"] == acme
     assert http.get("/reports", headers=key).json() == ["a report"]
-    assert len(http.get(f"/keys/{acme}", headers=key).json()["items"]) == 2
+    assert len(http.get(f"/keys/{acme}", headers=key).json()["items"]) == 3
     assert len(http.get(f"/policies/{acme}", headers=key).json()["items"]) == 1
     http = TestClient(page["guarded"])
     assert http.get("/orders").status_code == 401
