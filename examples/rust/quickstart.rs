@@ -59,6 +59,7 @@ fn main() -> Result<()> {
     door.revoke_key(&acme.id, &reader.record.id)?;
     match door.verify(reader.token.reveal(), &Request::new().request_id("req-3")) {
         Verdict::Granted(_) => println!("it did: that is a bug"),
+        Verdict::RateLimited(wait) => println!("refused: too often; again after {wait:?}"),
         Verdict::Refused(reason) => println!("refused: {reason}"),
     }
 
@@ -116,6 +117,7 @@ fn config() -> Result<Config> {
 fn status(door: &Doorward, token: &Token) -> String {
     match door.verify(token.reveal(), &Request::new()) {
         Verdict::Granted(caller) => format!("granted as {}", caller.role()),
+        Verdict::RateLimited(wait) => format!("refused: too often; again after {wait:?}"),
         Verdict::Refused(reason) => format!("refused: {reason}"),
     }
 }
