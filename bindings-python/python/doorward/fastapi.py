@@ -38,7 +38,8 @@ __all__ = ["blocking_session", "install", "require_auth", "require_role", "sessi
 
 
 def install(app: FastAPI, door: aio.Doorward | Doorward) -> None:
-    """Tells the application which door its dependencies ask, and has it answer errors of doorward as problem details.
+    """Tells the application which door its dependencies ask, and has it answer errors of doorward as problem details. To be
+    called before the application starts.
 
     Answers to a caller whose key has a rate limit get the fields ``RateLimit-Policy`` and ``RateLimit``; a caller that comes too
     often is answered with 429 and ``Retry-After``.
