@@ -24,8 +24,8 @@ export function run(given, options = {}) {
   });
   child.stderr.setEncoding('utf8').on('data', (text) => (errors += text));
   const ended = new Promise((resolve, reject) => {
-    // A program that hangs is ended, and has then not ended by itself.
-    const patience = setTimeout(() => child.kill('SIGKILL'), 60_000);
+    // A program that hangs is ended, and has then not ended by itself. One that works may take minutes on a busy machine.
+    const patience = setTimeout(() => child.kill('SIGKILL'), 300_000);
     child.on('error', reject);
     child.on('close', (code, signal) => {
       clearTimeout(patience);
