@@ -1149,8 +1149,8 @@ dw_status dw_metrics_json(const struct dw_door *door,
  Authenticates a caller. Puts an owned context into `context`. May wait for the store; any thread.
 
  Errors: `UNAUTHENTICATED` with the reasons `missing`, `malformed`, `unknown`, `revoked`, `disabled`, `expired`,
- `address_not_allowed`; `RATE_LIMITED`, which says when to come again; and what a store can answer. The reason is for the host; a remote caller should hear no more than
- "missing" or "invalid API key".
+ `address_not_allowed`; `RATE_LIMITED`, which says when to come again; and what a store can answer. The reason is for the host;
+ a remote caller should hear no more than "missing" or "invalid API key".
  */
 dw_status dw_authenticate(const struct dw_door *door,
                           const struct dw_credentials *credentials,
@@ -1246,9 +1246,9 @@ void dw_rate_limit_status_free(struct dw_rate_limit_status *status);
  status; `verdict` may be NULL. Puts an owned context into `context` if that is not NULL and the caller is let in. May wait
  for the store, if that is not in memory; any thread.
 
- Answers: `OK`; `UNAUTHENTICATED`, `RATE_LIMITED`, `VALIDATION` (NULL, or a request that is none), and what a store can answer. A caller
- whose ids have more than 128 bytes, which only adopted tables hold, is refused as `VALIDATION` / `too_long`: for such
- there is `dw_authenticate`.
+ Answers: `OK`; `UNAUTHENTICATED`, `RATE_LIMITED`, `VALIDATION` (NULL, or a request that is none), and what a store can
+ answer. A caller whose ids have more than 128 bytes, which only adopted tables hold, is refused as `VALIDATION` /
+ `too_long`: for such there is `dw_authenticate`.
  */
 dw_status dw_verify(const struct dw_door *door,
                     const struct dw_credentials *credentials,

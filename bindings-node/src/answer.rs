@@ -38,13 +38,14 @@ pub(crate) fn millis(time: Duration) -> u64 {
 
 /// What is left of a rate limit, and the fields that tell a caller.
 pub(crate) fn limit(left: &RateLimitStatus) -> Value {
-    json!({
-        "maxRequests": left.limit.max_requests(),
-        "windowMs": left.limit.window_ms(),
-        "remaining": left.remaining,
-        "resetAfterMs": millis(left.reset_after),
-        "httpFields": left.http_fields().into_iter().collect::<BTreeMap<_, _>>(),
-    })
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Left<'a> {
+        #[serde(flatten)]
+        status: &'a RateLimitStatus,
+        http_fields: BTreeMap<&'static str, String>,
+    }
+    json!(Left { status: left, http_fields: left.http_fields().into_iter().collect() })
 }
 
 fn failure(error: &Error, operation: &str) -> String {

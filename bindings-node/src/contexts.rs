@@ -1,7 +1,7 @@
 //! The contexts that a door has told of: each has a number, by which JavaScript finds the object that it made of it once.
 //!
-//! The first numbers are those of the reasons for refusals. Contexts follow as they are met, a new one by its complement; what a key's holder may do is part
-//! of its context, so that one whose role has changed has another number. There are at most [`Contexts::MOST`]: then a new
+//! The first numbers are those of the reasons for refusals. Contexts follow as they are met, a new one by its complement; what a
+//! key's holder may do is part of its context, so that one whose role has changed has another number. There are at most [`Contexts::MOST`]: then a new
 //! list begins, and the old one lives for as long as JavaScript has a context of it.
 
 use std::{

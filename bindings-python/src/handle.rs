@@ -150,12 +150,14 @@ macro_rules! constructors {
                     pool_acquire_timeout = None, statement_timeout = None, root_api_key = None, root_api_key_allowed_ips = None,
                     trusted_proxies = None, token_brand = Preset::Unless("dw"), token_env = Preset::Unless("live"),
                     regions = None, currencies = None, default_decision = Preset::Unless("allow"), rate_limit = None,
-                    failures_per_minute = None, keys_per_hour = None, metrics = true, audit_authentications = false, audit_reads = false, memory_audit_capacity = Preset::Unless(10_000)
+                    failures_per_minute = None, keys_per_hour = None, metrics = true, audit_authentications = false,
+                    audit_reads = false, memory_audit_capacity = Preset::Unless(10_000)
                 ),
                 text_signature = "(*, store='memory', database_url=None, schema=None, pool_max=None, pool_acquire_timeout=None, \
                     statement_timeout=None, root_api_key=None, root_api_key_allowed_ips=None, trusted_proxies=None, \
                     token_brand='dw', token_env='live', regions=None, currencies=None, default_decision='allow', rate_limit=None, \
-                    failures_per_minute=None, keys_per_hour=None, metrics=True, audit_authentications=False, audit_reads=False, memory_audit_capacity=10000)"
+                    failures_per_minute=None, keys_per_hour=None, metrics=True, audit_authentications=False, audit_reads=False, \
+                    memory_audit_capacity=10000)"
             )]
             fn open<'py>(
                 $py: Python<'py>,

@@ -56,8 +56,8 @@ impl dw_context {
 /// Authenticates a caller. Puts an owned context into `context`. May wait for the store; any thread.
 ///
 /// Errors: `UNAUTHENTICATED` with the reasons `missing`, `malformed`, `unknown`, `revoked`, `disabled`, `expired`,
-/// `address_not_allowed`; `RATE_LIMITED`, which says when to come again; and what a store can answer. The reason is for the host; a remote caller should hear no more than
-/// "missing" or "invalid API key".
+/// `address_not_allowed`; `RATE_LIMITED`, which says when to come again; and what a store can answer. The reason is for the host;
+/// a remote caller should hear no more than "missing" or "invalid API key".
 #[unsafe(no_mangle)]
 pub extern "C" fn dw_authenticate(
     door: Option<&dw_door>,

@@ -49,9 +49,9 @@ const _: () = assert!(size_of::<dw_verdict>() == 288);
 /// status; `verdict` may be NULL. Puts an owned context into `context` if that is not NULL and the caller is let in. May wait
 /// for the store, if that is not in memory; any thread.
 ///
-/// Answers: `OK`; `UNAUTHENTICATED`, `RATE_LIMITED`, `VALIDATION` (NULL, or a request that is none), and what a store can answer. A caller
-/// whose ids have more than 128 bytes, which only adopted tables hold, is refused as `VALIDATION` / `too_long`: for such
-/// there is `dw_authenticate`.
+/// Answers: `OK`; `UNAUTHENTICATED`, `RATE_LIMITED`, `VALIDATION` (NULL, or a request that is none), and what a store can
+/// answer. A caller whose ids have more than 128 bytes, which only adopted tables hold, is refused as `VALIDATION` /
+/// `too_long`: for such there is `dw_authenticate`.
 #[unsafe(no_mangle)]
 pub extern "C" fn dw_verify(
     door: Option<&dw_door>,

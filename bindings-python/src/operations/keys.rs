@@ -16,7 +16,9 @@ operations! {
     /// limit.
     ///
     /// Raises `ValidationError`; `ForbiddenError`; `NotFoundError` / `institution_not_found`; what a store can answer.
-    #[pyo3(signature = (institution_id, *, label, role, expires_at = None, allowed_addresses = None, rate_limit = None, metadata = None))]
+    #[pyo3(signature = (
+        institution_id, *, label, role, expires_at = None, allowed_addresses = None, rate_limit = None, metadata = None
+    ))]
     slow fn create_key(
         &self,
         py,

@@ -163,7 +163,8 @@ impl Doorward {
     ///
     /// # Errors
     /// `Unauthenticated`: `missing`, `malformed`, `unknown`, `revoked`, `disabled`, `expired`, `address_not_allowed`;
-    /// `RateLimited`, which says when to come again; and what a store can answer. The reason is for the host; tell a remote caller no more than "missing" or "invalid API key".
+    /// `RateLimited`, which says when to come again; and what a store can answer. The reason is for the host; tell a remote
+    /// caller no more than "missing" or "invalid API key".
     pub fn authenticate<'a>(&self, credentials: impl Into<Credentials<'a>>, request: &Request) -> Result<AuthContext> {
         self.engine()?.verify(Operation::authenticate, credentials.into(), request, Ok, |identity| {
             identity.map_err(|refusal| refusal.into_error().during("authenticate"))

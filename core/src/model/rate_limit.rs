@@ -114,7 +114,9 @@ impl Serialize for RateLimitStatus {
         status.serialize_field("maxRequests", &self.limit.max_requests)?;
         status.serialize_field("windowMs", &self.limit.window_ms)?;
         status.serialize_field("remaining", &self.remaining)?;
-        status.serialize_field("resetAfterMs", &u64::try_from(self.reset_after.as_millis()).unwrap_or(u64::MAX))?;
+        // Rounded up: who waits for as long has waited long enough.
+        let reset_after_ms = u64::try_from(self.reset_after.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+        status.serialize_field("resetAfterMs", &reset_after_ms)?;
         status.end()
     }
 }
@@ -157,5 +159,13 @@ mod tests {
         let [policy, state] = status.http_fields();
         assert_eq!(policy, ("RateLimit-Policy", "\"key\";q=10;w=2".to_owned()));
         assert_eq!(state, ("RateLimit", "\"key\";r=3;t=2".to_owned()));
+    }
+
+    #[test]
+    fn its_status_as_json_never_promises_too_much() {
+        let limit = RateLimit::new(10, Duration::from_millis(1500)).unwrap();
+        let status = RateLimitStatus { limit, remaining: 3, reset_after: Duration::from_micros(120_001) };
+        let written = r#"{"maxRequests":10,"windowMs":1500,"remaining":3,"resetAfterMs":121}"#;
+        assert_eq!(serde_json::to_string(&status).unwrap(), written);
     }
 }

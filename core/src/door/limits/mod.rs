@@ -28,11 +28,11 @@ use crate::{
         id::InstitutionId,
         rate_limit::{RateLimit, RateLimitStatus},
     },
-    store::memory::Lookups,
+    store::memory::{Lookups, MOST_RATES},
 };
 
 /// The numbers that a memory store gives to limits, and 0 for none.
-const NUMBERS: usize = 64;
+const NUMBERS: usize = MOST_RATES as usize + 1;
 
 /// The limits of one handle in one process.
 pub(super) struct Limits {

@@ -39,6 +39,7 @@ use self::{
 pub(crate) use self::{
     brief::Quick,
     lookups::{Good, Lookups},
+    rates::MOST as MOST_RATES,
 };
 use super::{AuditStore, Backend, Credential, Generation, StoreStatus};
 use crate::{
