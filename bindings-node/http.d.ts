@@ -31,7 +31,7 @@ export interface AuthenticateOptions {
   /**
    * The paths that need no key: `/health` is that path alone, `/docs/*` everything below `/docs/`, but not `/docs/` itself, which
    * many routers take for `/docs`. They are compared, letter by letter, with the path as it was sent, below where the
-   * middleware is mounted. A path with `//`, a segment `.` or `..`, a
+   * middleware is mounted. A path with `//`, a segment `.` or `..`, one of `;?#`, at which Fastify's router may end the path, a
    * backslash, a control character, or a percent sign that is left after decoding is never exempt. Default: none.
    */
   readonly exempt?: readonly string[];

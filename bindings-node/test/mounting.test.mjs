@@ -105,7 +105,7 @@ async function nobodyComesIn(port) {
       if (status === 200) seen += 1;
       assert.ok(status === 200 ? text === 'open' : status === 401 || status === 400 || status === 404, `${status} ${text}`);
     }),
-    { numRuns: 1500, examples: [['/health'], ['/docs/x']] },
+    { numRuns: 1500, examples: [['/health'], ['/docs/x'], ['/docs/;'], ['/docs/#']] },
   );
   assert.ok(seen >= 2);
 }

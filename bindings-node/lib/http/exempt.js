@@ -3,10 +3,10 @@
 //
 // A path is compared as it was sent, since that is what routers compare, letter by letter: `/health` exempts that path alone,
 // `/docs/*` everything below `/docs/`, but not `/docs/`, which many routers take for `/docs`. One that others might read as
-// another path is never exempt: one with an empty segment (`//`), a segment `.` or `..`, a backslash, a control character, or a
-// percent sign that is left after decoding.
+// another path is never exempt: one with an empty segment (`//`), a segment `.` or `..`, one of `;?#`, at which Fastify's router
+// may end the path, a backslash, a control character, or a percent sign that is left after decoding.
 
-const AMBIGUOUS = /\/\/|\/\.{1,2}(?:\/|$)|[\\%\x00-\x1f\x7f]/;
+const AMBIGUOUS = /\/\/|\/\.{1,2}(?:\/|$)|[;?#\\%\x00-\x1f\x7f]/;
 
 const isPlain = (path) => path.startsWith('/') && !AMBIGUOUS.test(path);
 
@@ -39,7 +39,7 @@ class Exempt {
 function rule(path) {
   if (typeof path !== 'string' || !path.isWellFormed()) return undefined;
   const stem = path.endsWith('/*') ? path.slice(0, -1) : path;
-  if ((stem === '/' && stem !== path) || /[*?#]/.test(stem) || !isPlain(stem)) return undefined;
+  if ((stem === '/' && stem !== path) || stem.includes('*') || !isPlain(stem)) return undefined;
   return stem;
 }
 

@@ -2,8 +2,8 @@
 
 A path is compared as the application routes it: decoded, below where the application is mounted, letter by letter. ``/health``
 exempts that path alone, ``/docs/*`` everything below ``/docs/``, but not ``/docs/``, which some routers take for ``/docs``. A path
-that others might read as another one is never exempt: one with an empty segment (``//``), a segment ``.`` or ``..``, a backslash,
-a control character, or a percent sign that is left after decoding.
+that others might read as another one is never exempt: one with an empty segment (``//``), a segment ``.`` or ``..``, one of ``;?#``, a
+backslash, a control character, or a percent sign that is left after decoding.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 __all__ = ["Exempt"]
 
-_AMBIGUOUS = re.compile(r"//|/\.{1,2}(?:/|\Z)|[\\%\x00-\x1f\x7f]")
+_AMBIGUOUS = re.compile(r"//|/\.{1,2}(?:/|\Z)|[;?#\\%\x00-\x1f\x7f]")
 
 
 def _plain(path: str) -> bool:

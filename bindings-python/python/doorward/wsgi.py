@@ -43,8 +43,8 @@ class AuthMiddleware:
 
     ``exempt`` lists the paths that need no key: ``"/health"`` is that path alone, ``"/docs/*"`` everything below ``/docs/``, but
     not ``/docs/`` itself, which some routers take for ``/docs``. They are compared with the decoded path below where the
-    application is mounted. A path with ``//``, a segment ``.`` or ``..``, a backslash, a control character, or a percent sign
-    that is left after decoding is never exempt.
+    application is mounted. A path with ``//``, a segment ``.`` or ``..``, one of ``;?#``, a backslash, a control character, or a
+    percent sign that is left after decoding is never exempt.
     """
 
     def __init__(self, app: WSGIApplication, door: Doorward | aio.Doorward, *, exempt: Iterable[str] = ()) -> None:
